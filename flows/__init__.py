@@ -1,0 +1,1 @@
+"""Composition: the command line, the Prefect flows and the recipes."""

@@ -1,0 +1,55 @@
+"""Generators answer requests.
+
+A generator is a module here with
+- `Config`, a pydantic model: its table in the recipe;
+- `identity(config) -> dict`: model, revision, template and sampling settings, hashed into `generator_id`; never an
+  endpoint, a path or a concurrency;
+- `open_generator(config)`, an async context manager that yields `generate`, where `generate(requests)` is an async
+  iterator of replies in any order, each as soon as it is there, so that it can be journalled before the next.
+
+A failure is a `Reply` with `error_kind` and `error`, never text and never an exception: an exception from `generate`
+means that the backend as a whole is gone. The generate stage restores the order and gives a request without a reply
+an error of its own.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """One sample that is owed."""
+
+    rollout_id: str
+    prompt_id: str
+    source: str
+    source_key: str
+    arm: str
+    sample_index: int
+    messages: list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back for one request. `text` is null exactly where `error_kind` is set."""
+
+    rollout_id: str
+    text: str | None = None
+    reasoning: str | None = None
+    finish_reason: str = "stop"
+    model: str | None = None
+    messages: list[dict[str, str]] | None = None
+    """The messages as sent, where they differ from the request's (a template, a recording)."""
+    n_prompt_tokens: int | None = None
+    n_completion_tokens: int | None = None
+    n_reasoning_tokens: int | None = None
+    seed: int | None = None
+    tool_calls: str | None = None
+    final_state: str | None = None
+    error_kind: str | None = None
+    error: str | None = None
+    extra: dict[str, Any] | None = None
+
+
+Generate = Callable[[Sequence[Request]], AsyncIterator[Reply]]

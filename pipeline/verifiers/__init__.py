@@ -1,0 +1,50 @@
+"""Verifiers judge one rollout against one task.
+
+A verifier is a module here with
+- a docstring that says what it *covers* and what it *does not cover*;
+- `VERSION: str`, raised whenever a verdict can change (older verdicts are owed again);
+- `Task`, a pydantic model of the prompt's task: an unreadable task raises its ValidationError, before any work;
+- `verify(task: Task, rollout: Rollout) -> Verdict`, deterministic, never raising on model output;
+- `EXAMPLES`, a list of (task dict, response text, outcome, reason): accepted, rejected, near-misses.
+
+`verify` sees only finished responses: the verify stage itself gives truncated, failed and missing rollouts their
+verdict. What cannot be judged is `undecided` with one of the reasons below; it is never `incorrect`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Outcome = Literal["correct", "incorrect", "undecided"]
+
+NO_ANSWER = "no_answer"
+AMBIGUOUS = "ambiguous"
+TIMEOUT = "timeout"
+VERIFIER_ERROR = "verifier_error"
+TRUNCATED = "truncated"
+GENERATION_ERROR = "generation_error"
+NOT_RUN = "not_run"
+UNDECIDED_REASONS = (TRUNCATED, NO_ANSWER, AMBIGUOUS, VERIFIER_ERROR, TIMEOUT, GENERATION_ERROR, NOT_RUN)
+"""The closed list of reasons of an undecided verdict; each has its own count in `pass_rates`."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One response as a verifier sees it. `text` has no thinking in it; `reasoning` has."""
+
+    text: str
+    reasoning: str | None = None
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    tool_calls: str | None = None
+    final_state: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verifier found. `score` is in [0, 1], `failed_step` counts from 1, `details` becomes JSON."""
+
+    outcome: Outcome
+    reason: str
+    extracted: str | None = None
+    score: float | None = None
+    failed_step: int | None = None
+    details: dict[str, Any] | None = None

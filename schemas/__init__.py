@@ -1,0 +1,1 @@
+"""Declarations only: tables, ids, recipe models, errors, checks. Nothing here reads or writes."""

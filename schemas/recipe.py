@@ -1,0 +1,228 @@
+"""Recipes: the settings of a run, as pydantic models that are also the run form in the Prefect UI.
+
+Identity fields (sources, models, the band) decide which run folder a recipe belongs to; fields marked `mutable`
+may change between two commands on one folder. `[sources.NAME]` and `[models.ROLE]` name a plug-in in `kind`; their
+other fields belong to that plug-in and are checked by its own `Config`.
+"""
+
+import difflib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from schemas.errors import RecipeError
+
+ROLE_NAMES = ("target", "planner", "executor", "judge")
+
+
+class Settings(BaseModel):
+    """What every part of a recipe shares: no unknown keys, no changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def mutable(default: Any, description: str, **bounds: Any) -> Any:
+    """A field that may change between two commands on the same run folder."""
+    return Field(default, description=description, json_schema_extra={"mutable": True}, **bounds)
+
+
+class PluginSettings(BaseModel):
+    """A plug-in by name and, beside it, that plug-in's own settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    kind: str = Field(description="File name of the plug-in, such as `files` or `replay`.")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The plug-in's own settings."""
+        return dict(self.model_extra or {})
+
+
+class Screen(Settings):
+    """Which prompts may be sampled at all."""
+
+    threshold: float = mutable(0.7, "Jaccard similarity from which two prompts are near-duplicates.", gt=0, le=1)
+    ngram: int = mutable(5, "Words in a shingle.", ge=1, le=20)
+    num_perm: int = mutable(128, "MinHash permutations.", ge=16, le=1024)
+    max_document_share: float = mutable(
+        0.1, "Shingles in more than this share of a source's prompts are its template and are ignored.", gt=0, le=1
+    )
+    max_chars: int = mutable(20_000, "Longest problem text, in characters.", ge=1)
+    language: str | None = mutable(None, "Only keep this language (ISO 639-1 code); empty: any.", title="Language")
+    check_gold: bool = mutable(True, "Drop prompts whose own gold answer fails their verifier.")
+
+
+class Band(Settings):
+    """Not too easy, not too hard: the band of pass rates, and how sampling decides it."""
+
+    low: float = Field(0.1, ge=0, lt=1, description="Lowest pass rate in the band.")
+    high: float = Field(0.9, gt=0, le=1, description="Highest pass rate in the band.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Posterior probability at which sampling stops.")
+    rule: Literal["jeffreys", "fixed"] = Field("jeffreys", description="When to stop sampling a prompt.")
+    batch: int = Field(4, ge=1, description="Samples a prompt in one round.")
+    max_samples: int = mutable(32, "Most samples a prompt.", ge=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Band":
+        if self.low >= self.high:
+            raise ValueError(f"low must be below high: low is {self.low}, high is {self.high}")
+        if self.max_samples < self.batch:
+            raise ValueError(f"max_samples must be at least batch: {self.max_samples} < {self.batch}")
+        return self
+
+
+class Choose(Settings):
+    """Which correct traces are used."""
+
+    threshold: float = mutable(0.7, "Jaccard similarity from which two traces are near-duplicates.", gt=0, le=1)
+    ngram: int = mutable(5, "Words in a shingle.", ge=1, le=20)
+    num_perm: int = mutable(128, "MinHash permutations.", ge=16, le=1024)
+    max_per_prompt: int = mutable(4, "Most traces of one prompt.", ge=1)
+    max_chars: int = mutable(200_000, "Longest trace, in characters, reasoning included.", ge=1)
+    require_reasoning: bool = mutable(False, "Only use traces that carry their reasoning.")
+
+
+class Assemble(Settings):
+    """How examples are put together."""
+
+    show_plan: bool = mutable(True, "Put the plan before the reasoning where there is one.")
+    validation_share: float = mutable(0.05, "Share of groups that go to the validation split.", ge=0, lt=1)
+
+
+class Export(Settings):
+    """Where the data set goes."""
+
+    format: str = mutable("sft", "File name of the exporter.")
+    to: str = mutable("", "Folder or URL; empty: `export` in the run folder.")
+    title: str = mutable("", "Title of the data set card; empty: the recipe's name.")
+
+
+class Work(Settings):
+    """How the work is cut up; never decides a result."""
+
+    shard_rows: int = mutable(500, "Rows in one shard of row-wise work.", ge=1, le=100_000)
+    workers: int = mutable(2, "Worker processes of the verifiers.", ge=1, le=256)
+    max_error_rate: float = mutable(0.2, "Share of failed rows above which a run stops.", ge=0, le=1)
+
+
+class Recipe(Settings):
+    """All settings of a run."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Short name; the default run folder carries it.")
+    data: str = mutable(".", "Folder that relative paths of sources and recordings start from.")
+    sources: dict[str, PluginSettings] = Field(min_length=1, description="Where prompts come from.")
+    models: dict[Literal["target", "planner", "executor", "judge"], PluginSettings] = Field(
+        description="The generator of each role; the target's pass rate defines the band."
+    )
+    screen: Screen = Screen()
+    band: Band = Band()
+    choose: Choose = Choose()
+    assemble: Assemble = Assemble()
+    export: Export = Export()
+    work: Work = Work()
+
+    @model_validator(mode="after")
+    def _has_target(self) -> "Recipe":
+        if "target" not in self.models:
+            raise ValueError("models.target is missing: it is the model whose pass rate defines the band")
+        return self
+
+
+def identity_fields(settings: BaseModel) -> dict[str, Any]:
+    """The fields of a settings model that are not marked `mutable`, as plain JSON values."""
+    values = settings.model_dump(mode="json")
+    fields = type(settings).model_fields
+    return {name: values[name] for name in fields if not _is_mutable(fields[name].json_schema_extra)}
+
+
+def _is_mutable(extra: Any) -> bool:
+    return isinstance(extra, dict) and bool(extra.get("mutable"))
+
+
+def load_recipe(path: Path | str, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """Read a TOML recipe and apply `a.b=value` overrides; anything wrong is a RecipeError of one line."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = tomllib.loads(text)
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot read the recipe: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from None
+    for override in overrides:
+        _override(raw, override)
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        raise RecipeError(explain(error, Recipe, str(path), text)) from None
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    """Apply `a.b=value` in place. The value is read as TOML, and as a plain string where it is not TOML."""
+    name, equals, value = override.partition("=")
+    if not equals or not name.strip():
+        raise RecipeError(f"--set {override}: wanted NAME=VALUE, such as band.low=0.2")
+    *parents, last = [part.strip() for part in name.split(".")]
+    for part in parents:
+        raw = raw.setdefault(part, {})
+        if not isinstance(raw, dict):
+            raise RecipeError(f"--set {override}: {part!r} is a value, not a table")
+    try:
+        raw[last] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        raw[last] = value
+
+
+def explain(error: ValidationError, model: type[BaseModel], where: str, text: str = "") -> str:
+    """The first problem of a ValidationError in one line: file, line, field, found, wanted, nearest valid key."""
+    first = error.errors(include_url=False)[0]
+    location = [str(part) for part in first["loc"] if part != "[key]"]
+    field = ".".join(location)
+    line = _line_of(text, location)
+    place = f"{where} line {line}" if line else where
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(model, location[:-1])
+        near = difflib.get_close_matches(location[-1], known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        return f"{place}: unknown key {field!r}; {hint}"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return f"{place}: {field!r} is missing; it is required"
+    found = "" if isinstance(first["input"], dict) else f", found {_short(first['input'])}"
+    return f"{place}: {field + ': ' if field else ''}{message[:1].lower() + message[1:]}{found}"
+
+
+def _short(value: Any, limit: int = 80) -> str:
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    """The valid keys of the table at `location`."""
+    for part in location:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return list(model.model_fields)
+
+
+def _line_of(text: str, location: list[str]) -> int | None:
+    """The line of a TOML text that sets `location` (or its nearest parent), from 1; None where it is not there."""
+    table: list[str] = []
+    best: tuple[int, int] | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            table = [part.strip().strip("\"'") for part in header[1].split(".")]
+            found = table
+        elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+            found = table + [part.strip("\"'") for part in key[1].split(".")]
+        else:
+            continue
+        if found == location[: len(found)] and (best is None or len(found) > best[0]):
+            best = (len(found), number)
+    return best[1] if best else None

@@ -1,0 +1,355 @@
+"""Every table: its key, its columns with a sentence each, closed enums, what may be null.
+
+A key column is a primary key; `references` names the table whose key a column holds ("" points at nothing).
+`data/README.md` is generated from this file.
+"""
+
+import re
+from typing import Any
+
+import dataframely as dy
+import polars as pl
+
+ARMS = ("solve", "guess", "write_plan", "execute", "placebo", "plan_only", "step", "revise", "judge")
+PHASES = ("screen", "search", "confirm")
+ROLES = ("target", "planner", "executor", "judge")
+OUTCOMES = ("correct", "incorrect", "undecided")
+REGIONS = ("too_hard", "in_band", "too_easy", "unmeasured")
+SCREEN_REASONS = (
+    "kept", "exact_duplicate", "near_duplicate", "contaminated", "bad_gold", "wrong_language", "too_long",
+    "unsupported", "withdrawn",
+)  # fmt: skip
+CHOICE_REASONS = (
+    "kept", "near_duplicate", "same_structure", "contaminated", "mixed_language", "repetitive", "too_long",
+    "no_reasoning", "less_diverse",
+)  # fmt: skip
+
+
+def _id(description: str, *, key: bool = False, references: str | None = None, none: bool = False) -> dy.String:
+    """An id: 32 hex characters; `none=True` also allows "" where there is nothing to point at."""
+    regex = r"^([0-9a-f]{32})?$" if none else r"^[0-9a-f]{32}$"
+    metadata = {"references": references} if references else None
+    return dy.String(primary_key=key, regex=regex, description=description, metadata=metadata)
+
+
+def _maybe_id(description: str, references: str | None = None) -> dy.String:
+    metadata = {"references": references} if references else None
+    return dy.String(nullable=True, regex=r"^[0-9a-f]{32}$", description=description, metadata=metadata)
+
+
+def _text(description: str, *, key: bool = False, nullable: bool = False) -> dy.String:
+    return dy.String(primary_key=key, nullable=nullable, description=description)
+
+
+def _enum(values: tuple[str, ...], description: str, *, key: bool = False) -> dy.Enum:
+    return dy.Enum(values, primary_key=key, description=description)
+
+
+def _count(description: str, *, nullable: bool = False) -> dy.Int32:
+    return dy.Int32(min=0, nullable=nullable, description=description)
+
+
+def _share(description: str, *, nullable: bool = False) -> dy.Float64:
+    return dy.Float64(min=0, max=1, nullable=nullable, description=description)
+
+
+def _real(description: str, *, nullable: bool = False) -> dy.Float64:
+    return dy.Float64(nullable=nullable, description=description)
+
+
+def _messages(description: str, **extra: dy.Column) -> dy.List:
+    return dy.List(dy.Struct({"role": dy.String(), "content": dy.String(), **extra}), description=description)
+
+
+class Prompts(dy.Schema):
+    """One row a problem, as its source gave it."""
+
+    prompt_id = _id("Hash of source, source_key and content_hash.", key=True)
+    source = _text("Name of the source in the recipe.")
+    source_key = _text("The source's own key of the row.")
+    revision = _text("Pinned revision of the source: a commit, or the SHA-256 of a file.")
+    license = _text("SPDX id of the source's licence, or `unknown`.")
+    domain = _text("Broad field, such as math or planning.")
+    task_family = _text("Kind of task within the domain, such as blocksworld.")
+    messages = _messages("The prompt as chat messages.")
+    problem_text = _text("The problem without its template: what deduplication and decontamination compare.")
+    content_hash = _id("Hash of messages and task.")
+    task = _text("What the verifier needs, as a JSON object.")
+    verifier = _text("Name of the verifier that judges responses.")
+    gold_answer = _text("The source's own answer; it must pass the verifier.", nullable=True)
+    group_id = _text("Unit of splitting that the source declares; the prompt's own id where it declares none.")
+    is_withdrawn = dy.Bool(description="The source no longer offers the row; kept because rollouts refer to it.")
+
+
+class Screened(dy.Schema):
+    """One row a prompt: may it be sampled, and if not, why not."""
+
+    prompt_id = _id("The prompt.", key=True, references="prompts")
+    decision = _enum(("kept", "dropped"), "Whether the prompt goes on to sampling.")
+    reason = _enum(SCREEN_REASONS, "Why; `kept` where it is kept.")
+    cluster_id = _id("Smallest prompt_id of its cluster of duplicates; its own where it has none.")
+    keeper_id = _maybe_id("The kept prompt that this one duplicates.", "prompts")
+    similarity = _share("Exact Jaccard similarity to the keeper.", nullable=True)
+    matched = _text("What was hit: a benchmark row, or the verifier's reason for a bad gold answer.", nullable=True)
+
+
+class Rollouts(dy.Schema):
+    """One row a sample that was asked for, whether or not it came back."""
+
+    rollout_id = _id("Hash of the eight columns that name the sample.", key=True)
+    prompt_id = _id("The prompt.", references="prompts")
+    plan_id = _id("The plan shown to the model; empty where none was.", references="plans", none=True)
+    step_id = _text("The plan step being carried out; empty outside the step arm.")
+    parent_id = _maybe_id("The rollout that this one continues, revises or was extracted from.", "rollouts")
+    arm = _enum(ARMS, "What the model was asked to do.")
+    phase = _enum(PHASES, "Screening, searching, or confirming on fresh samples.")
+    role = _enum(ROLES, "The role of the generator in the recipe.")
+    generator_id = _id("Hash of model, revision, template and sampling settings.")
+    model = _text("The model that answered: a pool of recordings or a router holds several.", nullable=True)
+    sample_index = _count("Number of the sample, in sampling order, from 0.")
+    request_hash = _id("Hash of the messages as sent and the sampling settings.")
+    messages = _messages("The messages as sent, after the template.")
+    budget_tokens = _count("Thinking budget that was set.", nullable=True)
+    seed = dy.Int64(nullable=True, description="Seed that was sent.")
+    reasoning = _text("Thinking, apart from the answer.", nullable=True)
+    text = _text("The answer without its thinking; null where generation failed.", nullable=True)
+    tool_calls = _text("Tool calls as JSON.", nullable=True)
+    final_state = _text("Final state of an environment, as JSON.", nullable=True)
+    finish_reason = _enum(("stop", "length", "error"), "How generation ended.")
+    n_prompt_tokens = _count("Prompt tokens, as the server counted them.", nullable=True)
+    n_completion_tokens = _count("Completion tokens, thinking included.", nullable=True)
+    n_reasoning_tokens = _count("Thinking tokens.", nullable=True)
+    error_kind = _text("Class of the failure; `not_run` where the sample was never produced.", nullable=True)
+    error = _text("The failure in words.", nullable=True)
+
+
+class Verdicts(dy.Schema):
+    """One row a rollout and version of its verifier."""
+
+    rollout_id = _id("The rollout.", key=True, references="rollouts")
+    verifier = _text("Name of the verifier.", key=True)
+    verifier_version = _text("Version of the verifier.", key=True)
+    outcome = _enum(OUTCOMES, "Three-valued: what could not be judged is never wrong.")
+    reason = _text("Reason code in snake_case.")
+    extracted = _text("The final answer that was found in the response.", nullable=True)
+    failed_step = _count("First step that fails, from 1, where the task has steps.", nullable=True)
+    score = _share("Partial credit, where the verifier gives it.", nullable=True)
+    details = _text("More evidence as JSON, such as the unmet precondition.", nullable=True)
+    seconds = dy.Float64(min=0, description="Time the verifier took, in seconds.")
+
+
+class PassRates(dy.Schema):
+    """One row a prompt, generator, verifier, arm, plan and phase: the ledger and the decision."""
+
+    prompt_id = _id("The prompt.", key=True, references="prompts")
+    generator_id = _id("The generator that was sampled.", key=True)
+    verifier = _text("The verifier.", key=True)
+    arm = _enum(ARMS, "What the model was asked to do.", key=True)
+    plan_id = dy.String(
+        primary_key=True, regex=r"^([0-9a-f]{32})?$", description="The plan shown; empty where none was.",
+        metadata={"references": "plans"},
+    )  # fmt: skip
+    phase = _enum(PHASES, "Screening, searching, or confirming on fresh samples.", key=True)
+    n_correct = _count("Rollouts judged correct.")
+    n_incorrect = _count("Rollouts judged incorrect.")
+    n_truncated = _count("Undecided: cut off by the token limit.")
+    n_no_answer = _count("Undecided: no final answer was found.")
+    n_ambiguous = _count("Undecided: several different final answers.")
+    n_verifier_error = _count("Undecided: the verifier failed, or gave another reason.")
+    n_timeout = _count("Undecided: the verifier ran out of time.")
+    n_generation_error = _count("Undecided: generation failed.")
+    n_not_run = _count("Undecided: the sample was never produced.")
+    pass_rate = _share("n_correct / (n_correct + n_incorrect); null where that is 0/0.", nullable=True)
+    ci_low = _share("Lower end of the Wilson interval.", nullable=True)
+    ci_high = _share("Upper end of the Wilson interval.", nullable=True)
+    p_below = _share("Posterior probability that the pass rate is below the band.", nullable=True)
+    p_in = _share("Posterior probability that it is in the band.", nullable=True)
+    p_above = _share("Posterior probability that it is above the band.", nullable=True)
+    region = _enum(REGIONS, "The most probable region; `unmeasured` without a verdict.")
+    is_decided = dy.Bool(description="The posterior of the region reached the confidence.")
+    stop_rule = _text("The rule that decided when to stop sampling.")
+    n_first_round = _count("Verdicts in the first, fixed round: what unbiased pass@k may use.")
+    c_first_round = _count("Correct ones among them.")
+    tokens_mean = _real("Mean completion tokens a rollout.", nullable=True)
+    tokens_per_correct = _real("Completion tokens spent for each correct rollout.", nullable=True)
+
+
+class Bands(dy.Schema):
+    """One row a prompt that was sampled: the region that counts."""
+
+    prompt_id = _id("The prompt.", key=True, references="prompts")
+    region = _enum(REGIONS, "Where the prompt lies.")
+    is_decided = dy.Bool(description="Whether the region was decided at the stated confidence.")
+    reason = _text("Reason code of the region.")
+    role = _text("The role (or roles) whose pass rate decided it.")
+    generator_id = _id("The generator of that role.")
+    pass_rate = _share("The pass rate that was used.", nullable=True)
+
+
+PLAN_STEP = {
+    "id": dy.String(),
+    "goal": dy.String(),
+    "how": dy.String(nullable=True),
+    "depends_on": dy.List(dy.String()),
+    "effort_tokens": dy.Int32(nullable=True),
+    "check": dy.String(nullable=True),
+    "on_failure": dy.String(nullable=True),
+    "action": dy.String(nullable=True),
+}
+
+
+class Plans(dy.Schema):
+    """One row a distinct plan of a prompt."""
+
+    plan_id = _id("Hash of the prompt and the parsed content.", key=True)
+    prompt_id = _id("The prompt.", references="prompts")
+    rollout_id = _maybe_id("The first rollout that wrote it.", "rollouts")
+    parent_plan_id = _maybe_id("The plan that this one edits.", "plans")
+    origin = _enum(("model", "person", "recorded"), "Who wrote it.")
+    status = _enum(("parsed", "malformed", "missing"), "Whether the text could be read as a plan.")
+    strategy = _text("The strategy in a sentence.", nullable=True)
+    rejected_strategies = dy.List(dy.String(), nullable=True, description="Strategies that were weighed and left.")
+    steps = dy.List(dy.Struct(PLAN_STEP), description="The steps, in order.")
+    n_steps = _count("Number of steps.")
+    saw = _text("What the planner could see, such as `prompt`.")
+
+
+class Choices(dy.Schema):
+    """One row a candidate trace or plan: is it used, and if not, why not."""
+
+    kind = _enum(("trace", "plan"), "What the id names.", key=True)
+    id = _id("rollout_id of a trace, plan_id of a plan.", key=True)
+    decision = _enum(("kept", "dropped"), "Whether it is used.")
+    reason = _enum(CHOICE_REASONS, "Why; `kept` where it is kept.")
+    cluster_id = _id("Smallest id of its cluster of near-duplicates; its own where it has none.")
+    keeper_id = _maybe_id("The kept one that this duplicates.")
+    similarity = _share("Exact similarity to the keeper.", nullable=True)
+    structure_key = _text("Hash of a plan's structure, ids and wording left out.", nullable=True)
+
+
+class PlanScores(dy.Schema):
+    """One row a plan, executor and phase: what the plan did to the pass rate."""
+
+    plan_id = _id("The plan.", key=True, references="plans")
+    generator_id = _id("The executor.", key=True)
+    phase = _enum(PHASES, "Searching, or confirming on fresh samples.", key=True)
+    n_execute = _count("Verdicts with the plan.")
+    c_execute = _count("Correct ones.")
+    n_solve = _count("Verdicts without a plan.")
+    c_solve = _count("Correct ones.")
+    n_placebo = _count("Verdicts with a plan of another problem.")
+    c_placebo = _count("Correct ones.")
+    n_plan_only = _count("Verdicts of guesses from the plan alone.")
+    c_plan_only = _count("Correct ones.")
+    n_guess = _count("Verdicts of guesses without a plan.")
+    c_guess = _count("Correct ones.")
+    uplift = _real("p(execute) - p(solve).", nullable=True)
+    uplift_se = _real("Standard error of the uplift.", nullable=True)
+    over_placebo = _real("p(execute) - p(placebo).", nullable=True)
+    shrunk = _real("Uplift shrunk towards its prompt's mean.", nullable=True)
+    p_positive = _share("Probability that the uplift is positive.", nullable=True)
+    leak = _real("p(plan_only) - p(guess): how much the plan gives the answer away.", nullable=True)
+    decision = _enum(("helps", "hurts", "no_effect", "leaks", "undecided"), "What the results say.")
+
+
+class Queue(dy.Schema):
+    """One row a record that people are asked about."""
+
+    record_id = _id("Hash of plan_ids, kind and guideline_version.", key=True)
+    plan_ids = dy.List(dy.String(regex=r"^[0-9a-f]{32}$"), description="The plans shown.")
+    kind = _enum(("single", "ranking", "adjudication", "gold"), "What people are asked to do.")
+    reason = _text("Why this record was chosen.")
+    guideline_version = _text("Version of the guidelines.")
+
+
+class Annotations(dy.Schema):
+    """One row an answer, and a version of it."""
+
+    record_id = _id("The record.", key=True, references="queue")
+    question = _text("The question.", key=True)
+    annotator = _text("Pseudonym of the annotator.", key=True)
+    version = dy.Int32(min=1, primary_key=True, description="Version of the answer, from 1.")
+    value = _text("The answer as JSON.")
+    status = _enum(("submitted", "discarded", "draft", "withdrawn"), "State of the answer.")
+    annotator_kind = _enum(("person", "model"), "Who answered; a model's vote never counts as a person's.")
+    guideline_version = _text("Version of the guidelines.")
+    answered_at = dy.Datetime(time_zone="UTC", time_unit="us", description="When, in UTC.")
+
+
+class Adjudicated(dy.Schema):
+    """One row a plan that people have judged."""
+
+    plan_id = _id("The plan.", key=True, references="plans")
+    verdict = _enum(("keep", "fix", "discard", "undecided"), "What people decided.")
+    ratings = _text("Mean rating a question, as JSON.")
+    edited_plan_id = _maybe_id("The corrected plan.", "plans")
+    agreement = _real("Agreement of the annotators.", nullable=True)
+    n_annotators = _count("How many people answered.")
+    how = _text("How it was decided, such as `unanimous`.")
+
+
+class Examples(dy.Schema):
+    """One row a training example."""
+
+    example_id = _id("Hash of prompt, rollout, plan and rendering.", key=True)
+    prompt_id = _id("The prompt.", references="prompts")
+    plan_id = _id("The plan it shows; empty where none.", references="plans", none=True)
+    rollout_id = _id("The rollout it comes from.", references="rollouts")
+    group_id = _text("Unit of splitting: the source's groups, merged along clusters of duplicates.")
+    split = _enum(("train", "validation"), "The split of the whole group.")
+    messages = _messages("The conversation; `train` says which messages carry the loss.", train=dy.Bool())
+    rendering = _text("How plan, reasoning and answer were put together.")
+    effort = _enum(("low", "medium", "high"), "Tercile of n_tokens within this data set.")
+    n_tokens = _count("Tokens of the messages that carry the loss.")
+    tokenizer = _text("What counted n_tokens; `whitespace` where the recipe names no tokenizer.")
+    pass_rate = _share("The prompt's pass rate.", nullable=True)
+    uplift = _real("The plan's uplift.", nullable=True)
+    model = _text("The model that wrote the response.")
+    model_license = _text("Licence of the model's output, or `unknown`.")
+    annotation = _enum(("accepted", "edited", "none"), "What people said of the plan.")
+
+
+class Pairs(dy.Schema):
+    """One row a preference pair."""
+
+    pair_id = _id("Hash of the two ids and the kind.", key=True)
+    prompt_id = _id("The prompt.", references="prompts")
+    chosen_id = _id("The better plan or trace.")
+    rejected_id = _id("The worse one.")
+    kind = _enum(("plan", "trace"), "What the ids name.")
+    p_better = _share("Probability that the chosen one is better.")
+
+
+TABLES: tuple[type[dy.Schema], ...] = (
+    Prompts, Screened, Rollouts, Verdicts, PassRates, Bands, Plans, Choices, PlanScores, Queue, Annotations,
+    Adjudicated, Examples, Pairs,
+)  # fmt: skip
+"""All tables, in the order in which work flows through them."""
+
+
+def table_name(table: type[dy.Schema]) -> str:
+    """The folder name of a table.
+
+    >>> table_name(PassRates)
+    'pass_rates'
+    """
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", table.__name__).lower()
+
+
+def polars_schema(table: type[dy.Schema]) -> dict[str, Any]:
+    """Column names and polars types of a table, in order."""
+    return dict(table.create_empty().schema)
+
+
+def foreign_keys(table: type[dy.Schema]) -> dict[str, str]:
+    """Column -> the table whose key it holds."""
+    return {
+        name: column.metadata["references"]
+        for name, column in table.columns().items()
+        if column.metadata and "references" in column.metadata
+    }
+
+
+def frame_of(table: type[dy.Schema], rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Rows as a frame with the table's types; columns that a row leaves out are null."""
+    return pl.DataFrame(rows, schema=polars_schema(table), orient="row")

@@ -1,0 +1,16 @@
+"""Fixtures that several packages share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets, which is not part of the project; tests that need it skip where it is absent."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("COLDSTART_SHARED_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"real data is not here: {folder} (set COLDSTART_SHARED_DATA to its folder)")
+    return folder
