@@ -14,7 +14,9 @@ an error of its own.
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+NOT_RUN = "not_run"
+"""The error_kind of a sample that was never produced, such as one beyond the end of a recording."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,6 @@ class Reply:
     final_state: str | None = None
     error_kind: str | None = None
     error: str | None = None
-    extra: dict[str, Any] | None = None
 
 
 Generate = Callable[[Sequence[Request]], AsyncIterator[Reply]]
