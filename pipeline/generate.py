@@ -21,7 +21,6 @@ READS = (Prompts,)
 WRITES = Rollouts
 
 NO_REPLY = "no_reply"
-BACKEND_GONE = "backend_gone"
 
 
 class Config(BaseModel):

@@ -3,6 +3,7 @@
 A kill loses only what was in flight. Rows that a dead process left are published by the next one.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -48,13 +49,17 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
+def finished(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a journal; a torn last line is owed again. Empty where there is no journal."""
+    rows = []
+    lines = path.read_text(encoding="utf-8", errors="surrogatepass").split("\n") if path.exists() else []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            rows.append(json.loads(line))
+    return rows
+
+
 def leftover(folder: Path) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
-    """Journals that a dead process left, each with its whole lines; a torn last line is owed again."""
+    """Journals that a dead process left, each with its finished rows."""
     for path in sorted(folder.glob("*.jsonl")):
-        rows = []
-        for line in path.read_text(encoding="utf-8", errors="surrogatepass").split("\n"):
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                continue
-        yield path, rows
+        yield path, finished(path)

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
-from pipeline.journal import Journal, journal_folder, leftover
+from pipeline.journal import Journal, finished, journal_folder, leftover
 from pipeline.store import Provenance, Run, Table, append, digest, publish
 from schemas.errors import TooManyErrors
 from schemas.ids import content_id
@@ -120,12 +120,14 @@ def work_off(
 ) -> int:  # fmt: skip
     """Work off one shard: journal every finished row, then publish the part; returns the number of rows.
 
-    Where too many rows fail, those that did not are published before TooManyErrors is raised.
+    Rows that an earlier attempt at the same shard journalled are not worked again. Where too many rows fail, those that did not are published before TooManyErrors is raised.
     """
-    rows: list[dict[str, Any]] = []
     made_by = Provenance(stage.__name__, source_digest=source_digest(stage))
     with Journal(journal_folder(run, stage.WRITES), shard.name) as journal:
-        for row in stage.work(shard.owed, *frames, config):
+        rows = finished(journal.path)
+        rest = owed(shard.owed, frame_of(stage.WRITES, rows), stage.WRITES)
+        progress(len(rows))
+        for row in stage.work(rest, *frames, config):
             journal.write(row)
             rows.append(row)
             errors.add(stage.failure(row))

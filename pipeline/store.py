@@ -141,6 +141,18 @@ def seal(run: Run, table: Table) -> None:
         _swap_manifest(run, table, lambda before: {**(before or {}), "sealed": True})
 
 
+def set_aside(run: Run, table: Table, rows: pl.DataFrame) -> int:
+    """Move rows out of a table into `<run>/set_aside/`, so that they are owed again; returns how many."""
+    manifest = run.manifest(table)
+    if manifest is None or rows.is_empty():
+        return 0
+    rest = run.read(table).join(rows.select(table.primary_key()), on=table.primary_key(), how="anti")
+    content, sha256 = _parquet(rows)
+    write_whole(run.fs, run.path("set_aside", f"{table_name(table)}-{sha256[:16]}.parquet"), content)
+    publish(run, table, rest, Provenance(manifest["stage"], source_digest=manifest["source_digest"]))
+    return rows.height
+
+
 def sweep(run: Run) -> list[str]:
     """Remove parts that no manifest names: what a killed writer left. Only the holder of the lock may call it."""
     swept = []
@@ -172,14 +184,17 @@ def validate(table: Table, frame: pl.DataFrame, where: str = "") -> pl.DataFrame
 
 def _write_part(run: Run, table: Table, frame: pl.DataFrame, number: int | None) -> dict[str, Any]:
     """Write rows, sorted by key, as a part named for its content; enums as strings so that every reader opens it."""
-    frame = validate(table, frame).sort(table.primary_key())
-    buffer = io.BytesIO()
-    frame.with_columns(pl.col(pl.Enum).cast(pl.String)).write_parquet(buffer, compression="zstd")
-    content = buffer.getvalue()
-    sha256 = hashlib.sha256(content).hexdigest()
+    content, sha256 = _parquet(validate(table, frame).sort(table.primary_key()))
     name = f"part-{sha256[:16]}.parquet" if number is None else f"part-{number:05d}-{sha256[:16]}.parquet"
     write_whole(run.fs, run.path(table_name(table), name), content)
     return {"name": name, "rows": frame.height, "sha256": sha256}
+
+
+def _parquet(frame: pl.DataFrame) -> tuple[bytes, str]:
+    buffer = io.BytesIO()
+    frame.with_columns(pl.col(pl.Enum).cast(pl.String)).write_parquet(buffer, compression="zstd")
+    content = buffer.getvalue()
+    return content, hashlib.sha256(content).hexdigest()
 
 
 def _read_part(fs: Any, path: str) -> pl.DataFrame:

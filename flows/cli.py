@@ -1,0 +1,285 @@
+"""The command line: every verb is a thin layer over a Python function, and is imported only when it is called."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from schemas.errors import CurationError, InputError
+
+if TYPE_CHECKING:
+    from pipeline.store import Run
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+RECIPES = Path(__file__).resolve().parent / "recipes"
+
+run_option = click.option("--run", "run_url", metavar="DIR", required=True, help="Run folder: a path or fsspec URL.")
+json_option = click.option("--json", "as_json", is_flag=True, help="A JSON object a line, for machines.")
+output_option = click.option("-o", "--output", required=True, metavar="FILE", help="JSONL (.gz), Parquet or CSV.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="coldstart")
+def cli() -> None:
+    """Make cold-start SFT data for planning.
+
+    Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 3 stopped with work owed.
+    """
+
+
+@cli.command()
+@click.option("--run", "run_url", metavar="DIR", default="data/runs/demo", show_default=True, help="Run folder.")
+def demo(run_url: str) -> None:
+    """Curate a small recorded set, offline, and show what came out."""
+    from flows.demo import show_examples
+    from pipeline.store import open_run
+
+    _run(RECIPES / "demo.toml", [f"data={DATA / 'demo'}"], run_url, None)
+    show_examples(open_run(run_url))
+
+
+@cli.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="Override a setting of the recipe.")
+@click.option("--run", "run_url", metavar="DIR", help="Run folder [default: data/runs/NAME].")
+@click.option("--limit", type=click.IntRange(min=1), help="Sample only this many prompts, then stop (exit code 3).")
+@click.option("--dry-run", is_flag=True, help="Read and screen the prompts, say what would be sampled, write nothing.")
+def run(recipe: Path, overrides: tuple[str, ...], run_url: str | None, limit: int | None, dry_run: bool) -> None:
+    """Run a recipe, or go on with it: collect, screen, sample, verify, rate, choose, assemble, export."""
+    if dry_run:
+        from flows.demo import show_dry_run
+
+        show_dry_run(_resolved(recipe, list(overrides)))
+        return
+    _run(recipe, list(overrides), run_url, limit)
+
+
+@cli.command()
+@run_option
+@json_option
+def status(run_url: str, as_json: bool) -> None:
+    """Tables, rows, who holds the lock, and rows that are finished but not published."""
+    from flows.console import show_frame
+    from flows.reports import lock_line, status_frame
+
+    run = _existing(run_url)
+    show_frame(status_frame(run), as_json=as_json)
+    click.echo(lock_line(run), err=True)
+
+
+@cli.command()
+@run_option
+@json_option
+def funnel(run_url: str, as_json: bool) -> None:
+    """From prompts to examples: how many are left after each stage, and why the others went."""
+    from flows.console import show_frame
+    from flows.reports import funnel_frame
+
+    show_frame(funnel_frame(_existing(run_url)), as_json=as_json, width=100)
+
+
+@cli.command()
+@run_option
+@json_option
+def check(run_url: str, as_json: bool) -> None:
+    """Test what a run claims: keys, foreign keys, counts, decisions (exit code 1 where a claim is broken)."""
+    from flows.console import say, show_frame
+    from pipeline.checks import check as check_run
+
+    claims = check_run(_existing(run_url))
+    broken = claims.filter(claims["n_broken"] > 0)
+    show_frame(claims if as_json else broken, as_json=as_json) if as_json or broken.height else None
+    say(f"{claims.height - broken.height} of {claims.height} claims hold", err=True)
+    if broken.height:
+        sys.exit(1)
+
+
+@cli.command()
+@click.argument("id")
+@run_option
+@json_option
+def why(id: str, run_url: str, as_json: bool) -> None:
+    """Why a prompt, rollout or plan was exported or left out (an id, or its first characters)."""
+    from flows.console import show_frame
+    from flows.reports import why_frame
+
+    show_frame(why_frame(_existing(run_url), id), as_json=as_json)
+
+
+@cli.command()
+@click.argument("id")
+@run_option
+def show(id: str, run_url: str) -> None:
+    """Everything about a prompt, rollout, plan or example (an id, or its first characters)."""
+    from flows.console import say
+    from flows.reports import describe
+
+    say(describe(_existing(run_url), id))
+
+
+@cli.command()
+@click.argument("query")
+@run_option
+@json_option
+def sql(query: str, run_url: str, as_json: bool) -> None:
+    """Query a run's tables with SQL, read-only: every table is a view, and so is `fates`."""
+    from flows.console import show_frame
+    from pipeline.query import query as run_query
+
+    show_frame(run_query(_existing(run_url), query), as_json=as_json)
+
+
+@cli.command()
+@click.argument("table")
+@run_option
+def retry(table: str, run_url: str) -> None:
+    """Set the failed rows of a table aside, so that the next run owes them again."""
+    from flows.console import say
+    from pipeline.lock import locked
+    from pipeline.retry import retry as set_failed_aside
+
+    with locked(_existing(run_url)) as run:
+        n = set_failed_aside(run, table)
+    say(f"{n} rows of {table} are owed again; they are kept in set_aside/")
+
+
+@cli.command()
+@run_option
+@click.option("--format", "format_", default="sft", show_default=True, help="File name of the exporter.")
+@click.option("--to", required=True, metavar="DIR", help="Folder or URL to write the data set to.")
+def export(run_url: str, format_: str, to: str) -> None:
+    """Write the examples of a run as a data set that trainers load."""
+    from flows.console import say
+    from flows.reports import stored_recipe
+    from flows.steps import export_examples
+
+    run = _existing(run_url)
+    say(export_examples(run, format_, to, stored_recipe(run)["recipe"]["name"]))
+
+
+@cli.command()
+@click.argument("input")
+@output_option
+@click.option("--verifier", help="Verifier of rows that name none.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Worker processes.")
+def verify(input: str, output: str, verifier: str | None, workers: int) -> None:
+    """Judge responses: id, response, reasoning?, verifier, task -> id, outcome, reason, extracted, ..."""
+    from pipeline.rows import read_rows, write_rows
+    from pipeline.verify import verify_rows
+
+    frame = read_rows(input, ["id", "response", "task"])
+    _summary(write_rows, verify_rows(frame, verifier), output, "outcome")
+
+
+@cli.command()
+@click.argument("input")
+@output_option
+@click.option("--low", type=float, default=0.1, show_default=True, help="Lowest pass rate in the band.")
+@click.option("--high", type=float, default=0.9, show_default=True, help="Highest pass rate in the band.")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Posterior that decides.")
+@click.option("--sequential", is_flag=True, help="Replay the stopping rule over the rows, in order; adds n_used.")
+@click.option("--batch", type=int, default=4, show_default=True, help="Rows in a round.")
+@click.option("--max", "max_samples", type=int, default=32, show_default=True, help="Most rows a prompt.")
+@click.option("--rule", type=click.Choice(["jeffreys", "fixed"]), default="jeffreys", show_default=True)
+def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
+    """Pass rates and bands: prompt_id, outcome, reason? -> a row a prompt with counts, rate and decision."""
+    from pydantic import ValidationError
+
+    from pipeline.rate import rate_rows
+    from pipeline.rows import read_rows, write_rows
+    from schemas.errors import RecipeError
+    from schemas.recipe import Band, explain
+
+    try:
+        config = Band(**band)
+    except ValidationError as error:
+        raise RecipeError(explain(error, Band, "coldstart rate")) from None
+    frame = read_rows(input, ["prompt_id", "outcome"])
+    _summary(write_rows, rate_rows(frame, config, sequential=sequential), output, "decision")
+
+
+@cli.command()
+@click.argument("input")
+@output_option
+@click.option("--id", "id_", default="id", show_default=True, help="Column of the ids.")
+@click.option("--text", default="text", show_default=True, help="Column of the texts.")
+@click.option("--threshold", type=float, default=0.7, show_default=True, help="Jaccard similarity.")
+@click.option("--ngram", type=int, default=5, show_default=True, help="Words in a shingle.")
+@click.option("--num-perm", type=int, default=128, show_default=True, help="MinHash permutations.")
+@click.option("--keep-by", metavar="COL", help="Keep the row with the highest value of this column.")
+def dedup(input: str, output: str, id_: str, text: str, keep_by: str | None, **settings: Any) -> None:
+    """Near-duplicates: id, text -> id, cluster_id, is_kept, keeper_id, similarity, reason."""
+    from pipeline.dedup import dedup_rows
+    from pipeline.rows import read_rows, write_rows
+
+    frame = read_rows(input, [id_, text, *([keep_by] if keep_by else [])])
+    _summary(write_rows, dedup_rows(frame, id=id_, text=text, keep_by=keep_by, **settings), output, "reason")
+
+
+def _summary(write_rows: Any, frame: Any, output: str, column: str) -> None:
+    """Write the output, whole or not at all, and count what is in it."""
+    from flows.console import say
+
+    write_rows(frame, output)
+    counts = ", ".join(f"{n} {value}" for value, n in sorted(frame[column].value_counts().rows()))
+    say(f"{output}: {frame.height} rows: {counts}")
+
+
+def _resolved(recipe: Path, overrides: list[str]) -> Any:
+    from pipeline.resolve import resolve
+    from schemas.recipe import load_recipe
+
+    return resolve(load_recipe(recipe, overrides))
+
+
+def _run(recipe: Path, overrides: list[str], run_url: str | None, limit: int | None) -> None:
+    from flows.console import drive, say, show_frame
+    from flows.reports import funnel_frame
+    from flows.steps import n_owed_prompts, steps
+    from pipeline.lock import locked
+    from pipeline.resolve import bind
+    from pipeline.store import open_run
+    from schemas.errors import WorkOwed
+
+    resolved = _resolved(recipe, overrides)
+    run = open_run(run_url or f"data/runs/{resolved.recipe.name}")
+    with locked(run) as mine:
+        bind(mine, resolved)
+        drive(steps(mine, resolved, limit=limit))
+        n_owed = n_owed_prompts(mine, resolved)
+    show_frame(funnel_frame(run), width=100)
+    say(f"\nrun: {run.url}")
+    if n_owed:
+        raise WorkOwed(f"--limit {limit}: {n_owed} prompts are still owed samples; run again without it to go on")
+
+
+def _existing(run_url: str) -> "Run":
+    """A run that somebody has started, or an error that says there is none."""
+    from flows.reports import stored_recipe
+    from pipeline.store import open_run
+
+    run = open_run(run_url)
+    stored_recipe(run)
+    return run
+
+
+def main() -> None:
+    """Entry point: errors made on purpose are one line and an exit code; anything else keeps its trace."""
+    try:
+        sys.exit(cli(standalone_mode=False) or 0)
+    except click.exceptions.Abort:
+        click.echo("coldstart: stopped; what was finished is kept, and the same command goes on", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        click.echo(f"coldstart: {error.format_message()}", err=True)
+        sys.exit(InputError.exit_code)
+    except CurationError as error:
+        from flows.console import clean
+
+        click.echo(f"coldstart: {clean(str(error))}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

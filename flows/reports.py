@@ -1,0 +1,124 @@
+"""What a run looks like from outside: status, funnel, why, show. Reads only; needs no lock."""
+
+import json
+from typing import Any
+
+import polars as pl
+
+from pipeline.blobs import read_version
+from pipeline.evidence import funnel
+from pipeline.journal import journal_folder, leftover
+from pipeline.lock import holder, is_stale
+from pipeline.query import query
+from pipeline.resolve import RECIPE_FILE
+from pipeline.store import Run, describe_holder
+from schemas.errors import StoreError
+from schemas.tables import TABLES, Examples, Plans, Prompts, Rollouts, Verdicts, table_name
+
+SHOWN = {Prompts: "prompt_id", Rollouts: "rollout_id", Plans: "plan_id", Examples: "example_id"}
+
+
+def stored_recipe(run: Run) -> dict[str, Any]:
+    """The recipe document of a run, or a StoreError where there is no run."""
+    content, _ = read_version(run.fs, run.path(RECIPE_FILE))
+    if content is None:
+        raise StoreError(f"--run {run.url}: there is no run here; `coldstart run RECIPE --run {run.url}` starts one")
+    document: dict[str, Any] = json.loads(content)
+    return document
+
+
+def status_frame(run: Run) -> pl.DataFrame:
+    """One row a table: rows, parts, whether it is sealed, rows in journals, and when it was published."""
+    rows = []
+    for table in TABLES:
+        manifest = run.manifest(table) or {}
+        in_journal = sum(len(lines) for _, lines in leftover(journal_folder(run, table)))
+        rows.append(
+            {
+                "table": table_name(table),
+                "rows": manifest.get("rows"),
+                "parts": len(manifest["parts"]) if manifest else None,
+                "state": ("sealed" if manifest["sealed"] else "growing") if manifest else "not made yet",
+                "in_journal": in_journal,
+                "finished_at": manifest.get("finished_at"),
+            }
+        )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def lock_line(run: Run) -> str:
+    """Who works on the run, in a sentence."""
+    lock = holder(run)
+    if lock is None:
+        return "nobody is working on this run"
+    return f"{describe_holder(lock)}{' (dead: the next command takes over)' if is_stale(lock) else ''}"
+
+
+def funnel_frame(run: Run) -> pl.DataFrame:
+    """The funnel of a run, a row a step."""
+    return funnel({table_name(table): run.read(table) for table in TABLES})
+
+
+def why_frame(run: Run, id: str) -> pl.DataFrame:
+    """The fate of whatever has this id (or begins with it), its prompt's fate first."""
+    _require_hex(id)
+    found = query(
+        run,
+        f"""
+        select distinct f.entity, f.id, f.fate, f.stage, f.reason from fates f
+        join (select prompt_id, id from fates where id like '{id}%') w
+          on f.id = w.id or (f.entity = 'prompt' and f.id = w.prompt_id)
+        order by case f.entity when 'prompt' then 0 when 'plan' then 1 else 2 end, f.id
+        """,
+    )
+    if found.is_empty():
+        raise StoreError(f"{id}: no prompt, rollout or plan of {run.url} has this id")
+    return found
+
+
+def describe(run: Run, id: str) -> str:
+    """A row with all its fields, and what belongs to it, as text."""
+    _require_hex(id)
+    for table, key in SHOWN.items():
+        rows = run.read(table).filter(pl.col(key).str.starts_with(id))
+        if rows.height > 1:
+            raise StoreError(f"{id}: {rows.height} rows of {table_name(table)} begin with this; give more characters")
+        if rows.height == 1:
+            return "\n\n".join([_row_text(table_name(table), rows), *_belonging(run, key, rows[key][0])])
+    raise StoreError(f"{id}: no prompt, rollout, plan or example of {run.url} has this id")
+
+
+def _belonging(run: Run, key: str, id: str) -> list[str]:
+    if key == "rollout_id":
+        return [_row_text("verdict", row) for row in run.read(Verdicts).filter(pl.col(key) == id).iter_slices(1)]
+    if key != "prompt_id":
+        return []
+    rollouts = run.read(Rollouts).filter(pl.col("prompt_id") == id, pl.col("arm") == "solve").sort("sample_index")
+    judged = rollouts.join(run.read(Verdicts), on="rollout_id", how="left", maintain_order="left")
+    lines = [
+        f"  {row['rollout_id']}  {row['model'] or '-':<24} {row['outcome'] or 'not judged':<10} {row['reason'] or ''}"
+        for row in judged.iter_rows(named=True)
+    ]
+    return ["\n".join([f"{len(lines)} solve rollouts", *lines])]
+
+
+def _row_text(title: str, row: pl.DataFrame) -> str:
+    lines = [title]
+    for name, value in row.row(0, named=True).items():
+        if isinstance(value, list) and value and isinstance(value[0], dict) and "content" in value[0]:
+            lines += [f"  {name}: [{message['role']}]\n{_indented(message['content'])}" for message in value]
+        elif isinstance(value, str) and "\n" in value:
+            lines.append(f"  {name}:\n{_indented(value)}")
+        elif value is not None:
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            lines.append(f"  {name}: {shown}")
+    return "\n".join(lines)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _require_hex(id: str) -> None:
+    if not id or len(id) > 32 or set(id) - set("0123456789abcdef"):
+        raise StoreError(f"{id!r} is not an id: wanted up to 32 characters of 0-9 and a-f")
