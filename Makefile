@@ -1,0 +1,45 @@
+# Every target sets up what it needs: Python 3.11 to 3.13, make and git are enough.
+.PHONY: help setup demo test fast lint types benchmark clean
+.DEFAULT_GOAL := help
+
+TOOLS := .tools
+UV := $(TOOLS)/bin/uv
+RUN := $(UV) run --frozen --no-sync
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export DO_NOT_TRACK = 1
+
+help:  ## this text
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(UV):
+	python3 -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+
+.venv/.synced: $(UV) pyproject.toml uv.lock
+	$(UV) sync --frozen --quiet
+	@touch $@
+
+setup: .venv/.synced  ## install everything into .venv, from the lock
+
+demo: setup  ## curate the recorded demo set, offline, and show what came out
+	$(RUN) coldstart demo
+
+fast: setup  ## the fast tests
+	$(RUN) pytest -q -m "not slow and not server and not browser and not gpu"
+
+test: setup  ## fast tests, slow and server tests, doctests, lint, types, import rules
+	$(MAKE) --no-print-directory fast
+	$(MAKE) --no-print-directory lint types
+	$(RUN) pytest -q --doctest-modules schemas pipeline annotation flows
+	$(RUN) pytest -q -m "(slow or server) and not browser and not gpu"
+
+lint: setup  ## style and the lock
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(UV) lock --check --quiet
+
+types: setup  ## static types
+	$(RUN) mypy
+
+clean:  ## remove environments, caches and runs
+	rm -rf .venv $(TOOLS) .pytest_cache .mypy_cache .ruff_cache .hypothesis data/runs
