@@ -1,0 +1,105 @@
+"""The Prefect flow: the same steps as `coldstart run`, shards as tasks, with progress and a funnel as artifacts.
+
+Files are the truth: a killed flow run loses nothing, and a new one on the same run folder goes on. So results are
+neither cached nor persisted in Prefect, and one flow run at a time may hold the run's lock.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import wait
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+
+from flows.console import clean
+from flows.reports import funnel_frame
+from flows.steps import Step, n_owed_prompts, steps
+from pipeline.lock import locked
+from pipeline.resolve import bind, resolve
+from pipeline.store import Run, open_run
+from schemas.errors import InputError, TooManyErrors
+from schemas.recipe import Recipe
+
+SHARDS_AT_ONCE = 4
+RETRY_DELAYS_S = [2, 20]
+
+
+def _is_worth_retrying(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
+    """Wrong input and too many failed rows stay as they are; anything else may be the weather."""
+    try:
+        state.result(raise_on_failure=True)
+    except (InputError, TooManyErrors):
+        return False
+    except Exception:  # noqa: BLE001  the shard failed, whatever the reason: trying again costs only what was in flight
+        return True
+    return False
+
+
+@task(
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=len(RETRY_DELAYS_S),
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=_is_worth_retrying,
+)
+def piece(work: Callable[[Callable[[int], None]], Any]) -> None:
+    """One piece of a step: a batch stage, or a shard of a row-wise one."""
+    work(lambda n: None)
+
+
+@flow(
+    name="curate",
+    flow_run_name="curate-{recipe.name}",
+    task_runner=ThreadPoolTaskRunner(max_workers=SHARDS_AT_ONCE),  # type: ignore[arg-type]
+    persist_result=False,
+)
+def curate(
+    recipe: Recipe,
+    run_url: str = Field("", title="Run folder", description="A path or fsspec URL; empty: data/runs/NAME."),
+    limit: int = Field(0, ge=0, title="Limit", description="Sample only this many prompts; 0: all."),
+) -> None:
+    """Collect, screen, sample, verify, rate, choose, assemble and export, on one run folder."""
+    resolved = resolve(recipe)
+    with locked(open_run(run_url or f"data/runs/{recipe.name}")) as run:
+        bind(run, resolved)
+        for step in steps(run, resolved, limit=limit or None):
+            _run_step(step)
+        _show_funnel(run, recipe.name)
+        if n_owed := n_owed_prompts(run, resolved):
+            get_run_logger().warning("limit %d: %d prompts are still owed samples", limit, n_owed)
+
+
+def _run_step(step: Step) -> None:
+    """Submit the pieces of a step, follow them with a progress artifact, and raise the first failure."""
+    named = piece.with_options(task_run_name=step.name)
+    futures = [named.submit(work) for work in step.pieces]
+    if step.n_rows == 0:
+        wait(futures)
+    else:
+        progress = create_progress_artifact(0.0, key=f"progress-{step.name}", description=f"{step.n_rows} rows owed")
+        for number, future in enumerate(futures, 1):
+            future.wait()
+            update_progress_artifact(progress, 100.0 * number / len(futures))
+    for future in futures:
+        future.result(raise_on_failure=True)
+
+
+def _show_funnel(run: Run, name: str) -> None:
+    """The funnel as a Markdown artifact; what comes from data is cleaned and escaped."""
+    frame = funnel_frame(run)
+    rows = [[_escaped(value) for value in row] for row in [frame.columns, *frame.rows()]]
+    rows.insert(1, ["---"] * frame.width)
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    create_markdown_artifact(f"# {_escaped(name)}\n\n{table}\n\nRun folder: `{_escaped(run.url)}`\n", key="funnel")
+
+
+def _escaped(value: Any) -> str:
+    text = " ".join(clean("" if value is None else str(value)).split())
+    for character in "\\`*_[]<>|!":
+        text = text.replace(character, "\\" + character)
+    return text
