@@ -1,0 +1,5 @@
+-- The prompt of every example passed the screen and is in the band.
+SELECT example_id, prompt_id
+FROM examples
+WHERE prompt_id NOT IN (SELECT prompt_id FROM screened WHERE decision = 'kept')
+    OR prompt_id NOT IN (SELECT prompt_id FROM bands WHERE region = 'in_band')

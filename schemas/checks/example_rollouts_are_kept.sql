@@ -1,0 +1,4 @@
+-- The rollout of every example is a trace that was kept.
+SELECT example_id, rollout_id
+FROM examples
+WHERE rollout_id NOT IN (SELECT id FROM choices WHERE kind = 'trace' AND decision = 'kept')

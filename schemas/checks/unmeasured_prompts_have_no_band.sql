@@ -1,0 +1,8 @@
+-- No prompt without a verdict is too hard, in the band or too easy; with one, none is unmeasured.
+SELECT bands.prompt_id, bands.region, sum(pass_rates.n_correct + pass_rates.n_incorrect) AS n_judged
+FROM bands
+LEFT JOIN pass_rates
+    ON pass_rates.prompt_id = bands.prompt_id AND pass_rates.generator_id = bands.generator_id
+    AND pass_rates.arm = 'solve'
+GROUP BY bands.prompt_id, bands.region
+HAVING (bands.region = 'unmeasured') <> (coalesce(n_judged, 0) = 0)
