@@ -1,0 +1,200 @@
+"""Near-duplicates against brute force, and on real templated problems."""
+
+import gzip
+import itertools
+import json
+import random
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from pipeline.dedup import bands, dedup_rows, near_duplicates
+from pipeline.shingles import jaccard, normalised, shingles
+from schemas.errors import InputError, RecipeError, SchemaError
+
+LONG = "a train leaves the station at noon and travels west at sixty miles an hour until it stops for water at {}"
+TEMPLATE = " ".join(f"rule{i}" for i in range(80))
+
+
+def frame(*texts: str) -> pl.DataFrame:
+    ids = [f"id{i:02}" for i in range(len(texts))]
+    return pl.DataFrame({"id": ids, "text": texts}, schema={"id": pl.String, "text": pl.String})
+
+
+texts = st.lists(
+    st.lists(st.sampled_from("ab"), min_size=0, max_size=8).map(" ".join), min_size=0, max_size=12
+)  # fmt: skip
+
+
+def test_decisions_name_keeper_cluster_and_reason() -> None:
+    found = near_duplicates(frame(LONG.format("x"), LONG.format("y"), f" {LONG.format('X').upper()}", "other"))
+    wanted = pl.DataFrame(
+        {
+            "id": ["id00", "id01", "id02", "id03"],
+            "cluster_id": ["id00", "id00", "id00", "id03"],
+            "is_kept": [True, False, False, True],
+            "keeper_id": [None, "id00", "id00", None],
+            "similarity": [None, 17 / 19, 1.0, None],
+            "reason": ["kept", "near_duplicate", "exact_duplicate", "kept"],
+        }
+    )
+    assert_frame_equal(found, wanted)
+
+
+def test_a_copy_of_a_dropped_text_goes_to_the_same_keeper() -> None:
+    found = near_duplicates(frame(LONG.format("x"), LONG.format("y"), LONG.format("y")))
+    assert found["keeper_id"].to_list() == [None, "id00", "id00"]
+    assert found["reason"].to_list() == ["kept", "near_duplicate", "near_duplicate"]
+
+
+def test_a_chain_keeps_the_end_that_no_kept_text_resembles() -> None:
+    words = [f"w{i}" for i in range(40)]
+    chain = [" ".join(words[start : start + 30]) for start in (0, 4, 8)]
+    found = near_duplicates(frame(*chain), ngram=1)
+    assert found["reason"].to_list() == ["kept", "near_duplicate", "kept"]
+    assert found["cluster_id"].to_list() == ["id00"] * 3
+
+
+@pytest.mark.parametrize(
+    ("keep_by", "keeper"),
+    [([1.0, 2.0, 2.0], "id01"), ([None, float("nan"), -1.0], "id02"), ([None] * 3, "id00"), (["a", "b", "c"], "id02")],
+)
+def test_the_highest_keep_by_and_then_the_smallest_id_is_kept(keep_by: list[object], keeper: str) -> None:
+    rows = frame(*[LONG] * 3).with_columns(keep_by=pl.Series(keep_by))
+    assert near_duplicates(rows).filter("is_kept")["id"].to_list() == [keeper]
+
+
+def test_numbers_make_different_problems() -> None:
+    assert near_duplicates(frame("make 24 from 3 8 5", "make 24 from 3 8 6"))["is_kept"].all()
+
+
+def test_problems_that_share_a_template_survive_the_cap() -> None:
+    rng = random.Random(0)
+    numbers = [" ".join(str(rng.randint(1, 99)) for _ in range(5)) for _ in range(40)]
+    rows = frame(*[f"make 24 from {n} {TEMPLATE}" for n in numbers]).with_columns(group=pl.lit("countdown"))
+    assert near_duplicates(rows)["is_kept"].sum() == 1
+    assert near_duplicates(rows, max_document_share=0.1)["is_kept"].all()
+
+
+def test_copies_inside_a_templated_source_are_still_found() -> None:
+    stories = [" ".join(f"{word}{i}" for word in LONG.split()) for i in range(40)]
+    rows = frame(*[f"{TEMPLATE} {story}" for story in [*stories, stories[7] + " today"]])
+    found = near_duplicates(rows.with_columns(group=pl.lit("a")), max_document_share=0.1)
+    assert found.filter(~pl.col("is_kept")).select("id", "keeper_id").rows() == [("id40", "id07")]
+
+
+@given(texts, st.randoms(use_true_random=False))
+def test_row_order_does_not_matter(texts: list[str], rng: random.Random) -> None:
+    rows = frame(*texts)
+    shuffled = rows[rng.sample(range(len(texts)), len(texts))]
+    assert_frame_equal(near_duplicates(rows, ngram=2), near_duplicates(shuffled, ngram=2))
+
+
+@given(texts)
+def test_every_dropped_row_reaches_the_threshold_with_a_kept_one(texts: list[str]) -> None:
+    rows = frame(*texts)
+    found = near_duplicates(rows, ngram=2)
+    text = {id: shingles(normalised(t), 2) for id, t in rows.iter_rows()}
+    kept = set(found.filter("is_kept")["id"])
+    assert set(found["id"]) == set(rows["id"])
+    for row in found.filter(~pl.col("is_kept")).iter_rows(named=True):
+        assert row["keeper_id"] in kept
+        assert row["similarity"] == jaccard(text[row["id"]], text[row["keeper_id"]]) >= 0.7
+
+
+@given(texts)
+def test_clusters_are_the_components_that_brute_force_finds(texts: list[str]) -> None:
+    """At 0.4 the bands hold one or two rows each, so that on texts this small no pair is missed."""
+    sets = [shingles(normalised(text), 2) for text in texts]
+    cluster = list(range(len(texts)))
+    for i, j in itertools.combinations(range(len(texts)), 2):
+        if jaccard(sets[i], sets[j]) >= 0.4 and cluster[i] != cluster[j]:
+            cluster = [cluster[i] if c == cluster[j] else c for c in cluster]
+    found = near_duplicates(frame(*texts), ngram=2, threshold=0.4)["cluster_id"].to_list()
+    same = [(i, j) for i, j in itertools.combinations(range(len(texts)), 2)]
+    assert [found[i] == found[j] for i, j in same] == [cluster[i] == cluster[j] for i, j in same]
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.9])
+def test_recall_of_true_pairs_is_at_least_what_is_promised(threshold: float) -> None:
+    """Pairs on their own, so that no cluster repairs a miss, each only just above the threshold."""
+    rng, n = random.Random(1), 60
+    shared = next(s for s in range(n) if s / (2 * n - s) >= threshold)
+    texts = []
+    for pair in range(300):
+        words = [f"{pair}x{rng.random()}" for _ in range(2 * n - shared)]
+        texts += [" ".join(words[:n]), " ".join(words[:shared] + words[n:])]
+    dropped = 600 - near_duplicates(frame(*texts), ngram=1, threshold=threshold)["is_kept"].sum()
+    assert dropped / 300 >= 0.97
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0])
+def test_bands_fit_and_reach_the_recall(threshold: float) -> None:
+    n_bands, n_rows = bands(threshold, 128)
+    assert n_bands * n_rows <= 128
+    assert 1 - (1 - threshold**n_rows) ** n_bands >= 0.97
+
+
+def test_ids_keep_their_type_and_their_order() -> None:
+    found = near_duplicates(pl.DataFrame({"id": [10, 9], "text": ["same", "same"]}))
+    assert found["id"].to_list() == [9, 10]
+    assert found["keeper_id"].to_list() == [None, 9]
+
+
+def test_no_rows_give_no_rows() -> None:
+    assert near_duplicates(pl.DataFrame(schema={"id": pl.String, "text": pl.String})).height == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"id": ["a", "a"], "text": ["x", "y"]}, "id 'a' appears 2 times"),
+        ({"id": ["a", ""], "text": ["x", "y"]}, "row 2: id is empty"),
+        ({"id": ["a", None], "text": ["x", "y"]}, "row 2: id is empty"),
+        ({"id": ["a", "b"], "text": [None, "y"]}, "row 1: text is empty"),
+        ({"id": ["a"], "text": [3]}, "text: wanted text, found Int64"),
+        ({"id": [1.5], "text": ["x"]}, "id: wanted text or whole numbers, found Float64"),
+        ({"id": ["a"], "body": ["x"]}, "column 'text' is missing; there are id, body"),
+    ],
+)
+def test_unusable_rows_are_named_in_one_line(rows: dict[str, list[object]], said: str) -> None:
+    with pytest.raises(SchemaError, match=said):
+        dedup_rows(pl.DataFrame(rows))
+
+
+@pytest.mark.parametrize("settings", [{"threshold": 0.0}, {"ngram": 0}, {"num_perm": 1}, {"max_document_share": 2.0}])
+def test_settings_out_of_bounds_are_the_users_mistake(settings: dict[str, float]) -> None:
+    with pytest.raises(RecipeError, match=next(iter(settings))) as raised:
+        dedup_rows(frame("a"), **settings)  # type: ignore[arg-type]
+    assert isinstance(raised.value, InputError)
+
+
+def blocksworld(folder: Path) -> dict[str, str]:
+    with gzip.open(folder / "planbench" / "blocksworld_3_responses.jsonl.gz", "rt") as lines:
+        rows = [json.loads(line) for line in lines]
+    return {row["instance"]: row["prompt"] for row in rows if row["style"] == "zero_shot"}
+
+
+@pytest.mark.parametrize("part", ["problem", "whole"])
+def test_different_blocksworld_problems_are_never_merged(shared_data: Path, part: str) -> None:
+    """Initial conditions and goal alone, and with the template around them; all 100 are different problems."""
+    prompts = blocksworld(shared_data)
+    problems = [prompt.split("[STATEMENT]")[1].split("What is the plan")[0] for prompt in prompts.values()]
+    rows = pl.DataFrame({"id": prompts.keys(), "text": problems if part == "problem" else prompts.values()})
+    assert near_duplicates(rows)["is_kept"].sum() < 20
+    assert near_duplicates(rows.with_columns(group=pl.lit("planbench")), max_document_share=0.1)["is_kept"].all()
+
+
+@pytest.mark.slow
+def test_gsm8k_holds_one_near_duplicate(shared_data: Path) -> None:
+    rows = []
+    for split in ("train", "test"):
+        with gzip.open(shared_data / "gsm8k" / f"{split}.jsonl.gz", "rt") as lines:
+            rows += [(f"{split}-{i}", json.loads(line)["question"]) for i, line in enumerate(lines)]
+    found = dedup_rows(pl.DataFrame(rows, schema=["id", "text"], orient="row"))
+    counts = dict(found["reason"].value_counts().iter_rows())
+    assert counts == {"kept": 8791, "near_duplicate": 1}
