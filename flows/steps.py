@@ -95,7 +95,9 @@ def _collect(run: Run, resolved: Resolved) -> None:
     offered = ((source.name, prompt) for source in resolved.sources for prompt in source.module.read(source.config))
     frame = collect.run(run.read(Prompts), offered)
     made_by = store.Provenance(
-        collect.__name__, config={"sources": resolved.identity()["sources"]}, source_digest=runner.source_digest(collect)
+        collect.__name__,
+        config={"sources": resolved.identity()["sources"]},
+        source_digest=runner.source_digest(collect),
     )
     store.publish(run, Prompts, frame, made_by)
 

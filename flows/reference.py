@@ -1,0 +1,116 @@
+"""Write the reference pages from the code: `python -m flows.reference` renews docs/command-line.md and docs/recipe.md.
+
+A test fails while the pages on disk differ from what this makes.
+"""
+
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from flows.cli import cli
+from pipeline import plugins
+from schemas.recipe import PluginSettings, Recipe
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def command_line_page() -> str:
+    """Every verb with its own help text."""
+    context = click.Context(cli, info_name="coldstart")
+    lines = ["# The command line", "", "Made by `python -m flows.reference`; do not edit.", "", f"{cli.help}", ""]
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None  # noqa: S101  list_commands just named it
+        text = command.get_help(click.Context(command, info_name=f"coldstart {name}", max_content_width=100))
+        lines += [f"## coldstart {name}", "", "```text", text, "```", ""]
+    return "\n".join(lines)
+
+
+def recipe_page() -> str:
+    """Every setting of a recipe and of every plug-in, with type, default and meaning."""
+    lines = ["# Recipe settings", "", "Made by `python -m flows.reference`; do not edit.", ""]
+    lines += [
+        "A recipe is a TOML file. Settings marked *may change* can differ between two commands on one run folder;",
+        "any other change is another recipe and needs another run folder. `--set a.b=c` overrides a setting.",
+        "",
+    ]
+    plain = {name: field for name, field in Recipe.model_fields.items() if not _section(field)}
+    lines += ["## The recipe itself", "", *_table(plain)]
+    for name, field in Recipe.model_fields.items():
+        if section := _section(field):
+            lines += [f"## `[{name}]`", "", *_doc(section), *_table(section.model_fields)]
+    for kind, table in (("sources", "sources.NAME"), ("generators", "models.ROLE"), ("exporters", "export")):
+        for plugin in plugins.names(kind):
+            config = plugins.load(kind, plugin).Config
+            lines += [f"## {kind[:-1]} `{plugin}` (`[{table}]`)", "", *_doc(config), *_table(config.model_fields)]
+    return "\n".join(lines)
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    annotation = field.annotation
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return annotation if is_model and annotation is not PluginSettings else None
+
+
+def _doc(model: type[BaseModel]) -> list[str]:
+    return [" ".join((model.__doc__ or "").split("\n\n")[0].split()), ""]
+
+
+def _table(fields: dict[str, FieldInfo]) -> list[str]:
+    rows = [" | ".join(_row(name, field)) for name, field in fields.items()]
+    return [
+        "| setting | type | default | may change | meaning |",
+        "|---|---|---|---|---|",
+        *(f"| {r} |" for r in rows),
+        "",
+    ]
+
+
+def _row(name: str, field: FieldInfo) -> Iterator[str]:
+    extra = field.json_schema_extra
+    default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
+    yield f"`{name}`"
+    yield f"{_type(field.annotation)}{_bounds(field)}".replace("|", "\\|")
+    yield default.replace("|", "\\|")
+    yield "yes" if isinstance(extra, dict) and extra.get("mutable") else ""
+    yield (field.description or "").replace("|", "\\|")
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, BaseModel):
+        return "see its table"
+    return f"`{str(default).lower() if isinstance(default, bool) else default!r}`" if default is not None else "none"
+
+
+def _type(annotation: Any) -> str:
+    if typing.get_origin(annotation) is typing.Literal:
+        return " or ".join(f"`{value}`" for value in typing.get_args(annotation))
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return " or ".join(_type(part) for part in typing.get_args(annotation) if part is not type(None))
+    if typing.get_origin(annotation) is dict:
+        return "table"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
+    return getattr(annotation, "__name__", str(annotation))
+
+
+def _bounds(field: FieldInfo) -> str:
+    signs = {"Ge": ">=", "Gt": ">", "Le": "<=", "Lt": "<"}
+    found = [f"{signs[kind]} {getattr(m, kind.lower())}" for m in field.metadata if (kind := type(m).__name__) in signs]
+    return f", {', '.join(found)}" if found else ""
+
+
+def main() -> None:
+    """Renew the pages."""
+    (DOCS / "command-line.md").write_text(command_line_page())
+    (DOCS / "recipe.md").write_text(recipe_page())
+
+
+if __name__ == "__main__":
+    main()

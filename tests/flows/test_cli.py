@@ -1,0 +1,315 @@
+"""Every verb, as a user calls it; and every bad input: one line, exit code 2, no output file."""
+
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "flows/recipes/demo.toml"
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def demo_run(coldstart: Call, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "demo"
+    done = coldstart("demo", "--run", run)
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+def json_lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """One line on stderr that holds every word, exit code 2, no traceback."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr, f"{word!r} is not in: {done.stderr}"
+
+
+def write_jsonl(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+# --- a run, and looking into it ---------------------------------------------------------------------------------
+
+
+def test_demo_ends_with_funnel_examples_and_the_path(coldstart: Call, tmp_path: Path) -> None:
+    done = coldstart("demo", "--run", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert "examples" in done.stdout
+    assert "<think>" in done.stdout
+    assert f"data set: {tmp_path}/run/export" in done.stdout
+
+
+def test_second_run_does_nothing_and_changes_nothing(coldstart: Call, demo_run: Path) -> None:
+    coldstart("demo", "--run", demo_run)  # settles digests that see parts appended after a stage ran
+    before = {path: path.read_bytes() for path in demo_run.glob("*/*.parquet")}
+    again = coldstart("demo", "--run", demo_run)
+    assert "generate" not in again.stderr
+    assert {path: path.read_bytes() for path in demo_run.glob("*/*.parquet")} == before
+
+
+def test_limit_stops_with_work_owed_and_the_rest_can_follow(coldstart: Call, tmp_path: Path) -> None:
+    command = ["run", DEMO, "--set", f"data={ROOT / 'data/demo'}", "--run", tmp_path / "run"]
+    first = coldstart(*command, "--limit", 5)
+    assert first.returncode == 3
+    assert "still owed" in first.stderr
+    assert coldstart(*command).returncode == 0
+
+
+def test_dry_run_says_what_would_be_sampled_and_writes_nothing(coldstart: Call, tmp_path: Path) -> None:
+    done = coldstart("run", DEMO, "--set", f"data={ROOT / 'data/demo'}", "--run", tmp_path / "run", "--dry-run")
+    assert done.returncode == 0
+    assert "rollouts at most" in done.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_status_counts_rows_and_says_who_works(coldstart: Call, demo_run: Path) -> None:
+    rows = {row["table"]: row for row in json_lines(coldstart("status", "--run", demo_run, "--json").stdout)}
+    assert rows["rollouts"]["state"] == "sealed"
+    assert rows["rollouts"]["rows"] > 100
+    assert "nobody is working" in coldstart("status", "--run", demo_run).stderr
+
+
+def test_check_holds_on_the_demo(coldstart: Call, demo_run: Path) -> None:
+    done = coldstart("check", "--run", demo_run)
+    assert done.returncode == 0, done.stdout
+    assert "claims hold" in done.stderr
+
+
+def test_check_fails_where_a_table_was_tampered_with(coldstart: Call, tmp_path: Path) -> None:
+    coldstart("demo", "--run", tmp_path / "run")
+    (part,) = (tmp_path / "run/bands").glob("*.parquet")
+    frame = pl.read_parquet(part)
+    frame.with_columns(pl.lit("in_band").alias("region"), pl.lit(None, pl.Float64).alias("pass_rate")).write_parquet(
+        part
+    )
+    done = coldstart("check", "--run", tmp_path / "run")
+    assert done.returncode == 1
+    assert "bands" in done.stdout
+
+
+def test_why_and_show_follow_an_id(coldstart: Call, demo_run: Path) -> None:
+    sql = "select id, reason from fates where entity = 'prompt' and stage = 'screened' order by id limit 1"
+    (row,) = json_lines(coldstart("sql", sql, "--run", demo_run, "--json").stdout)
+    assert str(row["reason"]) in coldstart("why", row["id"], "--run", demo_run).stdout
+    assert "problem_text" in coldstart("show", str(row["id"])[:12], "--run", demo_run).stdout
+
+
+def test_sql_writes_nothing_and_reads_nothing_else(coldstart: Call, demo_run: Path, tmp_path: Path) -> None:
+    refused(coldstart("sql", f"copy prompts to '{tmp_path}/out.csv'", "--run", demo_run))
+    refused(coldstart("sql", "select * from read_text('/etc/hostname')", "--run", demo_run))
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_retry_owes_failed_rollouts_again_and_the_run_fills_them(coldstart: Call, tmp_path: Path) -> None:
+    coldstart("demo", "--run", tmp_path / "run")
+    n_failed = "select count(*) as n from rollouts where error_kind is not null"
+    before = coldstart("sql", n_failed, "--run", tmp_path / "run", "--json").stdout
+    assert json_lines(before) != [{"n": 0}]
+    assert "owed again" in coldstart("retry", "rollouts", "--run", tmp_path / "run").stdout
+    assert json_lines(coldstart("sql", n_failed, "--run", tmp_path / "run", "--json").stdout) == [{"n": 0}]
+    assert coldstart("demo", "--run", tmp_path / "run").returncode == 0
+    assert coldstart("sql", n_failed, "--run", tmp_path / "run", "--json").stdout == before
+
+
+def test_export_writes_a_data_set_elsewhere(coldstart: Call, demo_run: Path, tmp_path: Path) -> None:
+    done = coldstart("export", "--run", demo_run, "--format", "sft", "--to", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert pl.read_parquet(tmp_path / "out/data/train-*.parquet").height > 0
+    assert (tmp_path / "out/README.md").read_text().startswith("---\n")
+
+
+# --- verbs on files ----------------------------------------------------------------------------------------------
+
+
+def test_verify_judges_rows_and_writes_the_declared_columns(coldstart: Call, tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "response": "so \\boxed{42}", "verifier": "math", "task": {"answer": "42"}},
+        {"id": "b", "response": "#### 41", "verifier": "math", "task": {"answer": "42"}},
+        {"id": "c", "response": "", "verifier": "math", "task": {"answer": "42"}},
+    ]
+    done = coldstart("verify", write_jsonl(tmp_path / "in.jsonl", rows), "-o", tmp_path / "out.jsonl")
+    assert done.returncode == 0, done.stderr
+    out = json_lines((tmp_path / "out.jsonl").read_text())
+    assert [row["outcome"] for row in out] == ["correct", "incorrect", "undecided"]
+    assert list(out[0]) == ["id", "outcome", "reason", "extracted", "score", "failed_step", "seconds"]
+
+
+def test_rate_counts_and_decides(coldstart: Call, tmp_path: Path) -> None:
+    rows = [{"prompt_id": "p", "outcome": "correct" if i % 2 else "incorrect"} for i in range(16)]
+    rows += [{"prompt_id": "q", "outcome": "undecided", "reason": "truncated"}]
+    done = coldstart("rate", write_jsonl(tmp_path / "in.jsonl", rows), "-o", tmp_path / "out.parquet")
+    assert done.returncode == 0, done.stderr
+    out = {row["prompt_id"]: row for row in pl.read_parquet(tmp_path / "out.parquet").to_dicts()}
+    assert (out["p"]["decision"], out["p"]["pass_rate"], out["p"]["n_undecided"]) == ("in_band", 0.5, 0)
+    assert (out["q"]["decision"], out["q"]["n_truncated"], out["q"]["n_undecided"]) == ("unmeasured", 1, 1)
+
+
+def test_dedup_finds_duplicates(coldstart: Call, tmp_path: Path) -> None:
+    text = "the quick brown fox jumps over the lazy dog near the river bank at dawn every single day of the year"
+    rows = [{"id": "a", "text": text}, {"id": "b", "text": text}, {"id": "c", "text": "something else " * 9}]
+    done = coldstart("dedup", write_jsonl(tmp_path / "in.jsonl", rows), "-o", tmp_path / "out.csv")
+    assert done.returncode == 0, done.stderr
+    out = pl.read_csv(tmp_path / "out.csv")
+    assert out.columns == ["id", "cluster_id", "is_kept", "keeper_id", "similarity", "reason"]
+    assert dict(out.select("id", "reason").rows()) == {"a": "kept", "b": "exact_duplicate", "c": "kept"}
+
+
+# --- bad input ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("band.lo=0.2", ["band.lo", "did you mean 'low'"]),
+        ("band.low=0.95", ["low must be below high", "0.95", "0.9"]),
+        ("band.confidence=0.2", ["band.confidence", "0.2"]),
+        ("sources.arithmetic.verifier=maths", ["maths", "did you mean 'math'"]),
+        ("models.target.kind=reply", ["reply", "did you mean 'replay'"]),
+        ("nonsense", ["--set nonsense", "NAME=VALUE"]),
+    ],
+)
+def test_a_wrong_setting_is_one_line(coldstart: Call, tmp_path: Path, override: str, words: list[str]) -> None:
+    data = f"data={ROOT / 'data/demo'}"
+    done = coldstart("run", DEMO, "--set", data, "--set", override, "--run", tmp_path / "run")
+    refused(done, *words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_misspelt_key_names_file_and_line(coldstart: Call, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(DEMO.read_text() + "\n[scren]\nthreshold = 0.5\n")
+    line = len(DEMO.read_text().splitlines()) + 2
+    refused(coldstart("run", recipe, "--run", tmp_path / "run"), f"mine.toml line {line}", "did you mean 'screen'")
+
+
+def test_a_recipe_that_is_not_there(coldstart: Call, tmp_path: Path) -> None:
+    refused(coldstart("run", tmp_path / "none.toml"), "none.toml", "No such file")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("in.jsonl", b'{"id": "a", "response": "1", "task": {"answer": "1"}}\n{"id": \n', ["in.jsonl", "line 2"]),
+        ("in.jsonl", b'{"id": "a", "response": "1"}\n', ["in.jsonl", "task"]),
+        ("in.jsonl", b"[1, 2]\n", ["in.jsonl", "line 1", "object"]),
+        ("in.parquet", b"not parquet at all", ["in.parquet"]),
+        ("in.jsonl.gz", gzip.compress(b'{"id": 1'), ["in.jsonl.gz", "line 1"]),
+        ("in.jsonl.gz", b"not gzip", ["in.jsonl.gz"]),
+        ("in.csv", b"id,response,task\na,\xff\xfe,{}\n", ["in.csv", "UTF-8"]),
+        ("in.txt", b"x", ["in.txt", ".jsonl"]),
+    ],
+)
+def test_an_unreadable_file_is_one_line_and_no_output(
+    coldstart: Call, tmp_path: Path, name: str, content: bytes, words: list[str]
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    refused(coldstart("verify", tmp_path / name, "-o", tmp_path / "out.jsonl", "--verifier", "math"), *words)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_file_that_is_not_there(coldstart: Call, tmp_path: Path) -> None:
+    refused(coldstart("rate", tmp_path / "none.jsonl", "-o", tmp_path / "out.jsonl"), "none.jsonl")
+
+
+def test_an_unknown_verifier_names_the_nearest(coldstart: Call, tmp_path: Path) -> None:
+    rows = [{"id": "a", "response": "1", "verifier": "mth", "task": {"answer": "1"}}]
+    done = coldstart("verify", write_jsonl(tmp_path / "in.jsonl", rows), "-o", tmp_path / "out.jsonl")
+    refused(done, "mth", "did you mean 'math'")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("verb", ["verify", "dedup"])
+def test_duplicate_ids_are_refused(coldstart: Call, tmp_path: Path, verb: str) -> None:
+    row = {"id": "a", "response": "1", "verifier": "math", "task": {"answer": "1"}, "text": "some text"}
+    done = coldstart(verb, write_jsonl(tmp_path / "in.jsonl", [row, row]), "-o", tmp_path / "out.jsonl")
+    refused(done, "a")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_low_above_high_is_refused(coldstart: Call, tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "in.jsonl", [{"prompt_id": "p", "outcome": "correct"}])
+    done = coldstart("rate", path, "-o", tmp_path / "out.jsonl", "--low", "0.9", "--high", "0.1")
+    refused(done, "low must be below high")
+
+
+def test_an_outcome_that_is_not_in_the_list(coldstart: Call, tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "in.jsonl", [{"prompt_id": "p", "outcome": "right"}])
+    refused(coldstart("rate", path, "-o", tmp_path / "out.jsonl"), "outcome", "right", "correct")
+
+
+def test_a_run_folder_of_another_recipe(coldstart: Call, demo_run: Path) -> None:
+    data = f"data={ROOT / 'data/demo'}"
+    done = coldstart("run", DEMO, "--set", data, "--set", "band.low=0.2", "--run", demo_run)
+    refused(done, "belongs to another recipe", "band.low was 0.1, now 0.2")
+
+
+def test_mutable_settings_may_change(coldstart: Call, tmp_path: Path) -> None:
+    command = ["run", DEMO, "--set", f"data={ROOT / 'data/demo'}", "--run", tmp_path / "run"]
+    assert coldstart(*command).returncode == 0
+    assert coldstart(*command, "--set", "choose.max_per_prompt=1").returncode == 0
+
+
+def test_a_locked_run_says_who_and_since_when(coldstart: Call, demo_run: Path) -> None:
+    hold = (
+        "import sys, time; from pipeline.lock import locked; from pipeline.store import open_run\n"
+        "with locked(open_run(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold, demo_run], stdout=subprocess.PIPE, cwd=ROOT) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        done = coldstart("demo", "--run", demo_run)
+        holder.kill()
+    refused(done, "is locked", f"process {holder.pid}", "since 20")
+
+
+@pytest.mark.parametrize("verb", ["status", "funnel", "check"])
+def test_a_run_that_is_not_there(coldstart: Call, tmp_path: Path, verb: str) -> None:
+    refused(coldstart(verb, "--run", tmp_path / "none"), "there is no run here")
+
+
+def test_ids_that_are_not_ids(coldstart: Call, demo_run: Path) -> None:
+    refused(coldstart("why", "xyz'; drop table prompts", "--run", demo_run), "not an id")
+    refused(coldstart("show", "f" * 32, "--run", demo_run), "has this id")
+
+
+def test_unknown_verbs_and_options_are_one_line(coldstart: Call) -> None:
+    refused(coldstart("rnu"))
+    refused(coldstart("rate", "x", "--nope"))
+
+
+# --- what start-up costs -----------------------------------------------------------------------------------------
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nsys.argv = ['coldstart', '--help']\nfrom flows.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(sorted({'polars', 'duckdb', 'prefect', 'vllm', 'datasets', 'pydantic', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("verb", ["status", "verify"])
+def test_status_and_verify_never_import_prefect_or_vllm(demo_run: Path, tmp_path: Path, verb: str) -> None:
+    rows = [{"id": "a", "response": "1", "verifier": "math", "task": {"answer": "1"}}]
+    path = write_jsonl(tmp_path / "in.jsonl", rows)
+    argv = ["status", "--run", str(demo_run)] if verb == "status" else ["verify", str(path), "-o", f"{path}.csv"]
+    code = (
+        f"import sys\nsys.argv = ['coldstart', *{argv!r}]\nfrom flows.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\nprint(sorted({'prefect', 'vllm', 'ray', 'argilla'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
