@@ -2,7 +2,8 @@
 
 Covers: DuckDB has no access to files, network, extensions, other databases, the environment or Python variables; its
 settings are locked; only one SELECT-like statement runs, within a limit of memory and, where asked, of time.
-Does not cover: a query may read everything in the run, and may use all cores while it runs.
+Does not cover: a query may read everything in the run and use all cores while it runs; DuckDB does not count the
+memory of a few functions that make one huge value, such as `range(3000000000)` as a list.
 """
 
 import threading
