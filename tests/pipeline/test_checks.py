@@ -1,0 +1,229 @@
+"""Every claim holds on a consistent run, and each fails on a row that breaks it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipeline.checks import check, check_frames, checks
+from pipeline.store import Provenance, open_run, publish
+from schemas.tables import TABLES, PassRates, Screened, foreign_keys, frame_of, table_name
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def _id(number: int) -> str:
+    return f"{number:032x}"
+
+
+P, DUPLICATE, HARD = _id(1), _id(2), _id(3)
+R, TWIN, CUT, FAILED, WRITER, WRONG = _id(10), _id(11), _id(12), _id(13), _id(14), _id(15)
+PLAN, GENERATOR, NOWHERE = _id(20), _id(30), _id(99)
+
+
+def _prompt(prompt_id: str) -> dict[str, Any]:
+    return {"prompt_id": prompt_id, "verifier": "math", "group_id": prompt_id}
+
+
+def _screened(prompt_id: str, decision: str = "kept", reason: str = "kept", **more: Any) -> dict[str, Any]:
+    return {"prompt_id": prompt_id, "decision": decision, "reason": reason, "cluster_id": P, **more}
+
+
+def _rollout(rollout_id: str, prompt_id: str = P, **changes: Any) -> dict[str, Any]:
+    solve = {"arm": "solve", "phase": "screen", "finish_reason": "stop", "text": "42", "generator_id": GENERATOR}
+    return {"rollout_id": rollout_id, "prompt_id": prompt_id, "plan_id": "", **solve, **changes}
+
+
+def _verdict(rollout_id: str, outcome: str = "correct", reason: str = "equal", **changes: Any) -> dict[str, Any]:
+    version = {"verifier": "math", "verifier_version": "1"}
+    return {"rollout_id": rollout_id, "outcome": outcome, "reason": reason, **version, **changes}
+
+
+def _rates(prompt_id: str, **counts: int) -> dict[str, Any]:
+    columns = [name for name in PassRates.columns() if name.startswith("n_") and name != "n_first_round"]
+    key = {"generator_id": GENERATOR, "verifier": "math", "arm": "solve", "plan_id": "", "phase": "screen"}
+    row = {"prompt_id": prompt_id, **key, **dict.fromkeys(columns, 0), **counts}
+    judged = row["n_correct"] + row["n_incorrect"]
+    return {**row, "pass_rate": row["n_correct"] / judged if judged else None}
+
+
+def _choice(identifier: str, decision: str = "kept", reason: str = "kept", **more: Any) -> dict[str, Any]:
+    return {"kind": "trace", "id": identifier, "decision": decision, "reason": reason, **more}
+
+
+def _message(role: str, train: bool) -> dict[str, Any]:
+    return {"role": role, "content": "…", "train": train}
+
+
+def consistent() -> Rows:
+    """A small finished run: an exported prompt with a twin trace, a duplicate prompt, and one that is too hard."""
+    example = {"example_id": _id(40), "prompt_id": P, "rollout_id": R, "plan_id": PLAN, "group_id": P, "split": "train"}
+    return {
+        "prompts": [_prompt(P), _prompt(DUPLICATE), _prompt(HARD)],
+        "screened": [
+            _screened(P),
+            _screened(DUPLICATE, "dropped", "near_duplicate", keeper_id=P),
+            _screened(HARD, cluster_id=HARD),
+        ],
+        "rollouts": [
+            _rollout(R),
+            _rollout(TWIN),
+            _rollout(CUT, finish_reason="length"),
+            _rollout(FAILED, finish_reason="error", error_kind="http_500", text=None),
+            _rollout(WRITER, arm="write_plan", parent_id=R),
+            _rollout(WRONG, HARD),
+        ],
+        "verdicts": [
+            _verdict(R, "incorrect", "different", verifier_version="1"),
+            _verdict(R, verifier_version="2"),
+            _verdict(TWIN),
+            _verdict(CUT, "undecided", "truncated"),
+            _verdict(FAILED, "undecided", "generation_error"),
+            _verdict(WRONG, "incorrect", "different"),
+        ],
+        "pass_rates": [_rates(P, n_correct=2, n_truncated=1, n_generation_error=1), _rates(HARD, n_incorrect=1)],
+        "bands": [
+            {"prompt_id": P, "region": "in_band", "generator_id": GENERATOR},
+            {"prompt_id": HARD, "region": "too_hard", "generator_id": GENERATOR},
+        ],
+        "plans": [
+            {"plan_id": PLAN, "prompt_id": P, "rollout_id": WRITER, "status": "parsed", "steps": [], "n_steps": 0}
+        ],
+        "choices": [_choice(R), _choice(TWIN, "dropped", "near_duplicate", keeper_id=R)],
+        "examples": [{**example, "messages": [_message("user", False), _message("assistant", True)]}],
+    }
+
+
+def _frames(rows: Rows) -> dict[str, pl.DataFrame]:
+    tables = {table_name(table): table for table in TABLES}
+    return {name: frame_of(tables[name], kept) for name, kept in rows.items()}
+
+
+def _broken(rows: Rows) -> set[str]:
+    return set(check_frames(_frames(rows)).filter(pl.col("n_broken") > 0)["check"])
+
+
+def _set(table: str, number: int, **changes: Any) -> Callable[[Rows], None]:
+    """A change of one row, by its position above."""
+    return lambda rows: rows[table][number].update(changes)
+
+
+def _add(table: str, row: dict[str, Any]) -> Callable[[Rows], None]:
+    return lambda rows: rows[table].append(row)
+
+
+def _drop(table: str, number: int) -> Callable[[Rows], None]:
+    def drop(rows: Rows) -> None:
+        rows[table].pop(number)
+
+    return drop
+
+
+BREAKS: dict[str, Callable[[Rows], None]] = {
+    "choice_keepers_are_kept": _set("choices", 1, keeper_id=TWIN),
+    "choices_name_what_they_choose": _add("choices", _choice(CUT, "dropped", "too_long")),
+    "decisions_have_their_reasons": _set("screened", 1, reason="kept"),
+    "duplicates_share_a_split": lambda rows: _second_example(rows, cluster_id=P),
+    "every_row_has_one_fate": _add("screened", _screened(DUPLICATE, "dropped", "too_long")),
+    "example_parts_belong_together": _set("plans", 0, prompt_id=HARD),
+    "example_prompts_are_kept_and_in_band": _set("bands", 0, region="too_easy"),
+    "example_rollouts_are_correct": _set("verdicts", 1, outcome="incorrect", reason="different"),
+    "example_rollouts_are_kept": _set("choices", 0, decision="dropped", reason="repetitive"),
+    "examples_train_on_something": _set("examples", 0, messages=[_message("assistant", False)]),
+    "exclusions_have_reasons": _set("rollouts", 3, error_kind=None),
+    "failed_rollouts_say_why": _set("rollouts", 3, error_kind=None),
+    "failures_are_undecided": _set("verdicts", 5, reason="timeout"),
+    "groups_stay_in_one_split": lambda rows: _second_example(rows, group_id=P),
+    "pass_rate_is_correct_over_judged": _set("pass_rates", 0, pass_rate=0.5),
+    "pass_rates_count_the_verdicts": _set("pass_rates", 0, n_truncated=0),
+    "plan_steps_are_counted": _set("plans", 0, n_steps=1),
+    "prompt_keepers_are_kept": _set("screened", 1, keeper_id=DUPLICATE),
+    "rollouts_have_one_verdict": _drop("verdicts", 5),
+    "screening_decides_every_prompt": _drop("screened", 1),
+    "unfinished_rollouts_are_undecided": _set("verdicts", 3, outcome="incorrect", reason="different"),
+    "unmeasured_prompts_have_no_band": _set("bands", 1, region="unmeasured"),
+}
+
+
+def _second_example(rows: Rows, *, cluster_id: str = HARD, group_id: str = HARD) -> None:
+    """A validation example of the hard prompt, beside the train example of the other."""
+    rows["examples"].append(
+        {**rows["examples"][0], "example_id": _id(41), "prompt_id": HARD, "group_id": group_id, "split": "validation"}
+    )
+    rows["screened"][2]["cluster_id"] = cluster_id
+
+
+def test_a_consistent_run_breaks_no_claim() -> None:
+    assert _broken(consistent()) == set()
+
+
+def test_an_empty_run_breaks_no_claim() -> None:
+    assert _broken({}) == set()
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_each_claim_fails_on_a_row_that_breaks_it(name: str) -> None:
+    rows = consistent()
+    BREAKS[name](rows)
+    assert name in _broken(rows)
+
+
+def test_every_written_claim_has_a_case_that_breaks_it() -> None:
+    folder = Path(__file__).resolve().parents[2] / "schemas" / "checks"
+    assert {path.stem for path in folder.glob("*.sql")} == set(BREAKS)
+
+
+def test_every_claim_has_its_own_name_and_is_a_sentence() -> None:
+    claims = checks()
+    assert len({one.name for one in claims}) == len(claims)
+    assert all(one.claim.endswith(".") for one in claims)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=table_name)
+def test_a_key_that_comes_twice_is_found(table: Any) -> None:
+    row = {column: _example_value(dtype) for column, dtype in table.create_empty().schema.items()}
+    frames = {table_name(table): frame_of(table, [row, row])}
+    found = check_frames(frames).filter(check=f"{table_name(table)}_key_is_unique")
+    assert found["n_broken"].to_list() == [1]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "target"),
+    [(table, column, target) for table in TABLES for column, target in foreign_keys(table).items()],
+    ids=lambda value: value if isinstance(value, str) else table_name(value),
+)
+def test_an_id_that_points_nowhere_is_found(table: Any, column: str, target: str) -> None:
+    row = {name: _example_value(dtype) for name, dtype in table.create_empty().schema.items()}
+    frames = {table_name(table): frame_of(table, [{**row, column: NOWHERE}])}
+    found = check_frames(frames).filter(check=f"{table_name(table)}_{column}_is_in_{target}")
+    assert found["n_broken"].to_list() == [1]
+
+
+def _example_value(dtype: pl.DataType) -> Any:
+    if isinstance(dtype, pl.Enum):
+        return dtype.categories[0]
+    return {pl.String: "x", pl.Int32: 1}.get(type(dtype))
+
+
+def test_a_broken_claim_names_its_rows_in_words() -> None:
+    rows = consistent()
+    rows["plans"][0]["n_steps"] = 3
+    (found,) = check_frames(_frames(rows)).filter(pl.col("n_broken") > 0).to_dicts()
+    claim = "n_steps of a plan is the number of its steps."
+    assert found == {"check": "plan_steps_are_counted", "claim": claim, "n_broken": 1, "sample": [PLAN]}
+
+
+def test_verdicts_may_lag_behind_while_sampling_goes_on() -> None:
+    rows = consistent()
+    rows["bands"], rows["choices"], rows["examples"] = [], [], []
+    rows["verdicts"].pop(5)
+    assert _broken(rows) == set()
+
+
+def test_claims_are_checked_on_a_published_run() -> None:
+    run = open_run("memory://checked")
+    publish(run, Screened, frame_of(Screened, [_screened(P)]), Provenance("test"))
+    found = check(run).filter(pl.col("n_broken") > 0)
+    assert found["check"].to_list() == ["screened_prompt_id_is_in_prompts"]
