@@ -1,0 +1,164 @@
+"""The view `fates`: what became of every prompt, rollout and plan.
+
+One prompt P with one trace R and the plan that was recorded beside it, all exported, unless a test says otherwise.
+"""
+
+from typing import Any
+
+import pytest
+
+from pipeline.query import connect_frames, select
+from schemas.tables import (
+    Adjudicated,
+    Bands,
+    Choices,
+    Examples,
+    Plans,
+    Prompts,
+    Rollouts,
+    Screened,
+    Verdicts,
+    frame_of,
+    table_name,
+)
+
+
+def _id(number: int) -> str:
+    return f"{number:032x}"
+
+
+def _screened(prompt_id: str, reason: str = "kept") -> dict[str, Any]:
+    decision = "kept" if reason == "kept" else "dropped"
+    return {"prompt_id": prompt_id, "decision": decision, "reason": reason, "cluster_id": prompt_id}
+
+
+P, R, PLAN, WRITER = _id(1), _id(10), _id(20), _id(30)
+PROMPT = {"prompt_id": P, "verifier": "math"}
+SOLVE = {"rollout_id": R, "prompt_id": P, "arm": "solve", "finish_reason": "stop"}
+WRITE = {**SOLVE, "rollout_id": WRITER, "arm": "write_plan", "parent_id": R}
+CORRECT = {"rollout_id": R, "verifier": "math", "verifier_version": "1", "outcome": "correct", "reason": "equal"}
+BAND = {"prompt_id": P, "region": "in_band"}
+CHOICE = {"kind": "trace", "id": R, "decision": "kept", "reason": "kept"}
+A_PLAN = {"plan_id": PLAN, "prompt_id": P, "rollout_id": WRITER, "status": "parsed", "steps": [], "n_steps": 0}
+EXAMPLE = {"example_id": _id(40), "prompt_id": P, "rollout_id": R, "plan_id": PLAN}
+DONE: dict[Any, list[dict[str, Any]]] = {
+    Prompts: [PROMPT], Screened: [_screened(P)], Rollouts: [SOLVE, WRITE], Verdicts: [CORRECT], Bands: [BAND],
+    Plans: [A_PLAN], Choices: [CHOICE], Adjudicated: [], Examples: [EXAMPLE],
+}  # fmt: skip
+EXPORTED = ("exported", None, None)
+
+
+def _fates(changes: dict[Any, list[dict[str, Any]]]) -> dict[str, tuple[str, str | None, str | None]]:
+    """(fate, stage, reason) by id; each prompt, rollout and plan must come exactly once."""
+    frames = {table_name(table): frame_of(table, rows) for table, rows in {**DONE, **changes}.items()}
+    with connect_frames(frames) as connection:
+        found = select(connection, "SELECT id, fate, stage, reason FROM fates")
+    owed = [*frames["prompts"]["prompt_id"], *frames["rollouts"]["rollout_id"], *frames["plans"]["plan_id"]]
+    assert sorted(found["id"]) == sorted(owed)
+    return {row[0]: row[1:] for row in found.iter_rows()}
+
+
+def test_what_an_example_shows_is_exported() -> None:
+    assert _fates({}) == {P: EXPORTED, R: EXPORTED, PLAN: EXPORTED, WRITER: EXPORTED}
+
+
+def test_a_dropped_prompt_excludes_all_that_is_its_own() -> None:
+    found = _fates({Screened: [_screened(P, "near_duplicate")], Examples: []})
+    assert set(found.values()) == {("excluded", "screened", "near_duplicate")}
+
+
+def test_a_prompt_outside_the_band_excludes_all_that_is_its_own() -> None:
+    found = _fates({Bands: [{**BAND, "region": "too_easy"}], Examples: []})
+    assert set(found.values()) == {("excluded", "bands", "too_easy")}
+
+
+def test_screening_comes_before_the_band() -> None:
+    found = _fates({Screened: [_screened(P, "withdrawn")], Bands: [{**BAND, "region": "too_easy"}], Examples: []})
+    assert found[P] == ("excluded", "screened", "withdrawn")
+
+
+def test_a_failed_rollout_says_what_failed() -> None:
+    failed = {**SOLVE, "finish_reason": "error", "error_kind": "http_500"}
+    undecided = {**CORRECT, "outcome": "undecided", "reason": "generation_error"}
+    found = _fates({Rollouts: [failed, WRITE], Verdicts: [undecided], Choices: [], Examples: []})
+    assert found[R] == ("excluded", "rollouts", "http_500")
+    assert found[P] == ("excluded", "verdicts", "no_correct_trace")
+
+
+@pytest.mark.parametrize(("outcome", "reason"), [("incorrect", "different"), ("undecided", "truncated")])
+def test_a_verdict_that_is_not_correct_excludes_the_rollout_and_the_plan_beside_it(outcome: str, reason: str) -> None:
+    found = _fates({Verdicts: [{**CORRECT, "outcome": outcome, "reason": reason}], Choices: [], Examples: []})
+    assert found[R] == found[PLAN] == found[WRITER] == ("excluded", "verdicts", f"{outcome}:{reason}")
+    assert found[P] == ("excluded", "verdicts", "no_correct_trace")
+
+
+def test_only_the_verdict_of_the_prompts_verifier_decides() -> None:
+    other = {**CORRECT, "verifier": "strips", "outcome": "incorrect", "reason": "goal_not_reached"}
+    assert _fates({Verdicts: [CORRECT, other], Examples: []})[R] == ("pending", "examples", None)
+
+
+def test_a_dropped_trace_says_why() -> None:
+    found = _fates({Choices: [{**CHOICE, "decision": "dropped", "reason": "repetitive"}], Examples: []})
+    assert found[R] == ("excluded", "choices", "repetitive")
+    assert found[P] == ("excluded", "choices", "no_kept_trace")
+
+
+def test_a_dropped_plan_says_why() -> None:
+    dropped = {"kind": "plan", "id": PLAN, "decision": "dropped", "reason": "same_structure"}
+    found = _fates({Choices: [CHOICE, dropped], Examples: [{**EXAMPLE, "plan_id": ""}]})
+    assert found[PLAN] == found[WRITER] == ("excluded", "choices", "same_structure")
+    assert found[R] == EXPORTED
+
+
+@pytest.mark.parametrize("status", ["malformed", "missing"])
+def test_a_plan_that_did_not_parse_is_excluded(status: str) -> None:
+    found = _fates({Plans: [{**A_PLAN, "status": status}], Examples: [{**EXAMPLE, "plan_id": ""}]})
+    assert found[PLAN] == found[WRITER] == ("excluded", "plans", status)
+
+
+def test_a_plan_that_people_discarded_is_excluded() -> None:
+    judged = {"plan_id": PLAN, "verdict": "discard"}
+    found = _fates({Adjudicated: [judged], Examples: [{**EXAMPLE, "plan_id": ""}]})
+    assert found[PLAN] == ("excluded", "adjudicated", "discard")
+
+
+def test_a_plan_that_no_example_shows_is_excluded() -> None:
+    assert _fates({Examples: [{**EXAMPLE, "plan_id": ""}]})[PLAN] == ("excluded", "examples", "not_shown")
+
+
+def test_a_second_rollout_that_wrote_the_same_plan_is_excluded() -> None:
+    again = {**WRITE, "rollout_id": _id(31)}
+    assert _fates({Rollouts: [SOLVE, WRITE, again]})[_id(31)] == ("excluded", "plans", "same_plan")
+
+
+def test_a_rollout_of_a_measuring_arm_is_evidence() -> None:
+    guess, judged = {**SOLVE, "rollout_id": _id(11), "arm": "guess"}, {**CORRECT, "rollout_id": _id(11)}
+    found = _fates({Rollouts: [SOLVE, WRITE, guess], Verdicts: [CORRECT, judged]})
+    assert found[_id(11)] == ("excluded", "choices", "evidence_only")
+
+
+def _without(*tables: Any) -> dict[Any, list[dict[str, Any]]]:
+    return {table: [] for table in tables}
+
+
+@pytest.mark.parametrize(
+    ("changes", "prompt", "rollout", "plan"),
+    [
+        (_without(Examples), "examples", "examples", "examples"),
+        (_without(Examples, Choices), "choices", "choices", "examples"),
+        (_without(Examples, Choices, Bands), "bands", "choices", "examples"),
+        (_without(Examples, Choices, Bands, Verdicts), "bands", "verdicts", "examples"),
+        (_without(Examples, Choices, Verdicts), "verdicts", "verdicts", "examples"),
+        (_without(Examples, Choices, Bands, Verdicts, Screened), "screened", "verdicts", "examples"),
+    ],
+    ids=["examples", "choices", "bands", "verdicts and bands", "verdicts", "screened"],
+)
+def test_what_is_not_decided_yet_is_pending(
+    changes: dict[Any, list[dict[str, Any]]], prompt: str, rollout: str, plan: str
+) -> None:
+    found = _fates(changes)
+    assert (found[P], found[R], found[PLAN]) == tuple(("pending", stage, None) for stage in (prompt, rollout, plan))
+
+
+def test_a_plan_that_is_not_read_yet_leaves_its_rollout_pending() -> None:
+    assert _fates(_without(Plans, Examples))[WRITER] == ("pending", "plans", None)
