@@ -36,7 +36,7 @@ def rate_rows(frame: pl.DataFrame, config: Band, *, sequential: bool = False, wh
 
     One row a prompt, sorted by prompt_id: the columns of `pass_rates` that apply, n_undecided, and decision (the
     region). `sequential` replays the stopping rule over the rows: n_used says how many it would have asked for, and
-    only those are counted. Raises SchemaError with `where`, row (from 1), field, found and wanted.
+    only those are counted. Raises SchemaError with `where`, record (from 1), field, found and wanted.
     """
     samples = _samples(frame, where)
     stop_rule = config.rule if sequential else AS_GIVEN
@@ -156,4 +156,4 @@ def _require(frame: pl.DataFrame, name: str, is_valid: pl.Series, wanted: str, w
     if not is_valid.all():
         row = is_valid.arg_min() or 0
         found = json_text(frame[name].to_list()[row])
-        raise SchemaError(f"{where}: row {row + 1}, {name}: found {found[:80]}, wanted {wanted}")
+        raise SchemaError(f"{where}: record {row + 1}, {name}: found {found[:80]}, wanted {wanted}")
