@@ -1,0 +1,145 @@
+"""Choose the traces that are used: correct ones of in-band prompts, without near-copies, the most diverse few a prompt.
+
+A trace is the reasoning and the answer of a solve rollout whose every latest verdict is correct. Near-duplicates
+are looked for across all prompts, but among traces of under `MIN_WORDS` words within the prompt only: that two
+prompts have the answer 24 makes neither a copy. A trace with its reasoning is kept before one without. Of what is
+left, each prompt keeps `max_per_prompt` traces, the most different ones.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from pipeline.dedup import KEPT, NEAR_DUPLICATE, Settings, near_duplicates
+from pipeline.language import mixed_in
+from pipeline.shingles import Shingles, jaccard, normalised, shingles
+from pipeline.verify import latest
+from schemas.recipe import Choose as Config
+from schemas.tables import Bands, Choices, Rollouts, Verdicts, frame_of
+
+READS = (Bands, Rollouts, Verdicts)
+WRITES = Choices
+
+TOO_LONG = "too_long"
+NO_REASONING = "no_reasoning"
+MIXED_LANGUAGE = "mixed_language"
+LESS_DIVERSE = "less_diverse"
+
+MIN_WORDS = 30
+"""Words from which two traces of different prompts can be copies of each other."""
+
+
+def run(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, config: Config) -> pl.DataFrame:
+    """Decide on every candidate: one row a correct solve rollout of an in-band prompt, sorted by id.
+
+    The first reason that holds is given: too_long, no_reasoning, mixed_language (over 1 % of the letters are in a
+    script, other than Latin, that the prompt does not use), near_duplicate, less_diverse. A near-duplicate, exact
+    copies included, names the kept trace that it duplicates; other rows have no keeper.
+    """
+    traces = _candidates(bands, rollouts, verdicts)
+    unfit = {row["rollout_id"]: reason for row in traces.iter_rows(named=True) if (reason := _unfit(row, config))}
+    fit = traces.filter(~pl.col("rollout_id").is_in(list(unfit)))
+    decided = {id: {"cluster_id": id, "reason": reason} for id, reason in unfit.items()} | _distinct(fit, config)
+    return frame_of(Choices, [_choice(id, decided[id]) for id in sorted(decided)])
+
+
+def most_different(texts: Mapping[str, Shingles], n: int) -> list[str]:
+    """The ids of `n` texts that are far from each other, greedily: the first one, then always the farthest.
+
+    Distance is 1 - Jaccard to the nearest text taken so far; among equals the earlier one of `texts`.
+    Source: Gonzalez 1985, farthest-first traversal.
+    """
+    left = dict(texts)
+    nearest = dict.fromkeys(texts, 0.0)
+    taken: list[str] = []
+    while left and len(taken) < n:
+        taken.append(min(left, key=nearest.__getitem__))
+        last = left.pop(taken[-1])
+        for id, text in left.items():
+            nearest[id] = max(nearest[id], jaccard(last, text))
+    return taken
+
+
+def _candidates(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
+    """Correct solve rollouts of in-band prompts with their `trace`, those with reasoning first, then by id."""
+    correct = latest(verdicts).group_by("rollout_id").agg((pl.col("outcome") == "correct").all()).filter("outcome")
+    in_band = bands.filter(pl.col("region") == "in_band")
+    reasoning = pl.col("reasoning").fill_null("").str.strip_chars()
+    return (
+        rollouts.filter(pl.col("arm") == "solve")
+        .join(in_band, on="prompt_id", how="semi")
+        .join(correct, on="rollout_id", how="semi")
+        .with_columns(
+            trace=pl.concat_str(reasoning, pl.col("text").fill_null(""), separator="\n"), reasons=reasoning != ""
+        )
+        .sort("reasons", "rollout_id", descending=[True, False])
+    )
+
+
+def _unfit(row: Mapping[str, Any], config: Config) -> str | None:
+    """The reason why a trace is not used whatever the others are."""
+    if len(row["trace"]) > config.max_chars:
+        return TOO_LONG
+    if config.require_reasoning and not row["reasons"]:
+        return NO_REASONING
+    prompt = "\n".join(message["content"] for message in row["messages"])
+    return MIXED_LANGUAGE if mixed_in(row["trace"], prompt) else None
+
+
+def _distinct(traces: pl.DataFrame, config: Config) -> dict[str, dict[str, Any]]:
+    """Decisions of `near_duplicates` by id, and less_diverse on what goes beyond `max_per_prompt`.
+
+    A trace that is not used cannot be a keeper: where a less diverse one was, its copies under the same prompt
+    are less diverse too, and those under other prompts are decided again without it.
+    """
+    prompt_of = dict(traces.select("rollout_id", "prompt_id").iter_rows())
+    words = {id: shingles(normalised(trace), config.ngram) for id, trace in traces.select("rollout_id", "trace").rows()}
+    less_diverse: dict[str, dict[str, Any]] = {}
+    while True:
+        left = traces.filter(~pl.col("rollout_id").is_in(list(less_diverse)))
+        found = {row["id"]: row for row in _duplicates(left, config).iter_rows(named=True)}
+        beyond = _beyond(found, prompt_of, words, config.max_per_prompt)
+        copies = {id for id, row in found.items() if row["keeper_id"] in beyond}
+        elsewhere = {id for id in copies if prompt_of[id] != prompt_of[found[id]["keeper_id"]]}
+        for id in beyond | (copies - elsewhere):
+            less_diverse[id] = {"cluster_id": found[id]["cluster_id"], "reason": LESS_DIVERSE}
+        if not elsewhere:
+            return found | less_diverse
+
+
+def _beyond(
+    found: Mapping[str, Mapping[str, Any]], prompt_of: Mapping[str, str], words: Mapping[str, Shingles], n: int
+) -> set[str]:
+    """The kept traces that are not among the `n` most different ones of their prompt."""
+    kept: dict[str, dict[str, Shingles]] = defaultdict(dict)
+    for id, text in words.items():
+        if id in found and found[id]["is_kept"]:
+            kept[prompt_of[id]][id] = text
+    return {id for texts in kept.values() for id in texts.keys() - set(most_different(texts, n))}
+
+
+def _duplicates(traces: pl.DataFrame, config: Config) -> pl.DataFrame:
+    """`near_duplicates` among long traces, and among the short ones of each prompt."""
+    is_short = pl.col("trace").str.count_matches(r"\S+") < MIN_WORDS
+    among = pl.when(is_short).then("prompt_id").otherwise(pl.lit(""))
+    columns = traces.select(pl.col("rollout_id").alias("id"), text="trace", keep_by="reasons", among=among)
+    settings = Settings(threshold=config.threshold, ngram=config.ngram, num_perm=config.num_perm)
+    parts = columns.partition_by("among", maintain_order=True) or [columns]
+    return pl.concat(near_duplicates(part, **settings) for part in parts)
+
+
+def _choice(id: str, decided: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the table; an exact copy is a near-duplicate of similarity 1."""
+    reason = decided["reason"]
+    is_copy = decided.get("keeper_id") is not None
+    return {
+        "kind": "trace",
+        "id": id,
+        "decision": "kept" if reason == KEPT else "dropped",
+        "reason": NEAR_DUPLICATE if is_copy else reason,
+        "cluster_id": decided["cluster_id"],
+        "keeper_id": decided.get("keeper_id"),
+        "similarity": decided.get("similarity"),
+    }

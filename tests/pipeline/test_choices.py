@@ -1,0 +1,186 @@
+"""Which correct traces are used."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from pipeline import choices
+from pipeline.shingles import shingles
+from schemas.recipe import Choose
+from schemas.tables import Bands, Choices, Rollouts, Verdicts, frame_of
+
+STORY = "first I list what is known and then I look for the smallest step that brings me nearer to the goal of {}"
+
+
+def hexid(n: int) -> str:
+    return f"{n:032x}"
+
+
+def trace(n: int, text: str = STORY, *, prompt: int = 1, **changed: Any) -> dict[str, Any]:
+    return {
+        "rollout_id": hexid(n), "prompt_id": hexid(prompt), "plan_id": "", "step_id": "", "arm": "solve",
+        "phase": "screen", "role": "target", "generator_id": hexid(0), "sample_index": n, "request_hash": hexid(0),
+        "messages": [{"role": "user", "content": "Solve it."}], "text": text, "finish_reason": "stop",
+    } | changed  # fmt: skip
+
+
+def verdict(n: int, outcome: str = "correct", version: str = "1", verifier: str = "math") -> dict[str, Any]:
+    return {
+        "rollout_id": hexid(n), "verifier": verifier, "verifier_version": version, "outcome": outcome, "reason": "r",
+        "seconds": 0.0,
+    }  # fmt: skip
+
+
+def band(prompt: int, region: str = "in_band") -> dict[str, Any]:
+    return {
+        "prompt_id": hexid(prompt), "region": region, "is_decided": True, "reason": "r", "role": "target",
+        "generator_id": hexid(0),
+    }  # fmt: skip
+
+
+def choose(
+    traces: Sequence[dict[str, Any]],
+    verdicts: Sequence[dict[str, Any]] | None = None,
+    bands: Sequence[dict[str, Any]] | None = None,
+    **settings: Any,
+) -> pl.DataFrame:
+    judged = [verdict(int(row["rollout_id"], 16)) for row in traces] if verdicts is None else verdicts
+    rated = [band(n) for n in range(1, 9)] if bands is None else bands
+    frames = frame_of(Bands, list(rated)), frame_of(Rollouts, list(traces)), frame_of(Verdicts, list(judged))
+    found = choices.run(*frames, Choose(**settings))
+    Choices.validate(found)
+    return found
+
+
+def reasons(found: pl.DataFrame) -> dict[int, str]:
+    return {int(id, 16): reason for id, reason in found.select("id", "reason").iter_rows()}
+
+
+def different(n: int) -> str:
+    return " ".join(f"{word}{n}" for word in STORY.split())
+
+
+def test_candidates_are_correct_solve_rollouts_of_in_band_prompts() -> None:
+    traces = [trace(1), trace(2, arm="execute"), trace(3), trace(4, prompt=2), trace(5, prompt=3)]
+    judged = [verdict(1), verdict(2), verdict(3, "incorrect"), verdict(4), verdict(5)]
+    bands = [band(1), band(2, "too_easy"), band(3, "unmeasured")]
+    assert reasons(choose(traces, judged, bands)) == {1: "kept"}
+
+
+def test_the_latest_verdict_counts() -> None:
+    judged = [
+        verdict(1, version="9"),
+        verdict(1, "incorrect", version="10"),
+        verdict(2, "incorrect"),
+        verdict(2, version="2"),
+    ]
+    assert reasons(choose([trace(1), trace(2)], judged)) == {2: "kept"}
+
+
+def test_every_verifier_must_agree() -> None:
+    judged = [verdict(1), verdict(1, "undecided", verifier="code")]
+    assert reasons(choose([trace(1)], judged)) == {}
+
+
+def test_a_trace_is_measured_with_its_reasoning() -> None:
+    found = choose([trace(1, "short", reasoning="x" * 20), trace(2, "short")], max_chars=10)
+    assert reasons(found) == {1: "too_long", 2: "kept"}
+
+
+def test_reasoning_may_be_required() -> None:
+    traces = [trace(1), trace(2, different(2), reasoning=" \n"), trace(3, different(3), reasoning="so")]
+    assert reasons(choose(traces, require_reasoning=True)) == {1: "no_reasoning", 2: "no_reasoning", 3: "kept"}
+
+
+def test_a_trace_that_slips_into_another_script_is_dropped() -> None:
+    assert reasons(choose([trace(1, "so 我们先看第一步 then stack it")])) == {1: "mixed_language"}
+
+
+def test_of_two_copies_the_one_with_reasoning_is_kept() -> None:
+    text = STORY + " " + different(0)
+    found = choose([trace(1, text + " x"), trace(2, "x", reasoning=text)])
+    assert found.select("id", "reason", "keeper_id").rows() == [
+        (hexid(1), "near_duplicate", hexid(2)),
+        (hexid(2), "kept", None),
+    ]
+    assert found["cluster_id"].to_list() == [hexid(1)] * 2
+
+
+def test_an_exact_copy_is_a_near_duplicate_of_similarity_one() -> None:
+    found = choose([trace(1), trace(2)])
+    assert found.filter(id=hexid(2)).select("reason", "similarity").row(0) == ("near_duplicate", 1.0)
+
+
+def test_a_copy_under_another_prompt_is_dropped() -> None:
+    text = different(1) + " " + different(2)
+    assert reasons(choose([trace(1, text), trace(2, text, prompt=2)])) == {1: "kept", 2: "near_duplicate"}
+
+
+def test_the_same_short_answer_to_another_prompt_is_not_a_copy() -> None:
+    assert reasons(choose([trace(1, "24"), trace(2, "24", prompt=2)])) == {1: "kept", 2: "kept"}
+
+
+def test_a_prompt_keeps_its_most_different_traces() -> None:
+    half = different(1).split()[:11]
+    traces = [trace(1, different(1)), trace(2, " ".join(half + different(2).split()[11:])), trace(3, different(3))]
+    assert reasons(choose(traces, max_per_prompt=2)) == {1: "kept", 2: "less_diverse", 3: "kept"}
+
+
+def test_a_copy_of_a_trace_that_is_not_used_is_not_used_either() -> None:
+    """Its keeper was beyond the cap; a dropped row must not name a keeper that is dropped."""
+    traces = [trace(1, different(1)), trace(2, different(2)), trace(3, different(2))]
+    found = choose(traces, max_per_prompt=1)
+    assert reasons(found) == {1: "kept", 2: "less_diverse", 3: "less_diverse"}
+    assert found["keeper_id"].null_count() == 3
+
+
+def test_a_copy_under_another_prompt_takes_the_place_of_one_that_is_not_used() -> None:
+    text = different(2) + " " + different(3)
+    traces = [trace(1, different(1)), trace(2, text), trace(3, text, prompt=2)]
+    assert reasons(choose(traces, max_per_prompt=1)) == {1: "kept", 2: "less_diverse", 3: "kept"}
+
+
+def test_farthest_first_takes_the_first_and_then_the_farthest() -> None:
+    words = {"a": "x y z", "b": "x y w", "c": "p q r", "d": "p q z"}
+    texts = {id: shingles(text, 1) for id, text in words.items()}
+    assert choices.most_different(texts, 3) == ["a", "c", "b"]
+    assert choices.most_different(texts, 9)[0] == "a"
+    assert choices.most_different({}, 2) == []
+
+
+def test_nothing_to_choose_from_gives_an_empty_table() -> None:
+    assert_frame_equal(choose([]), frame_of(Choices, []))
+
+
+corpora = st.lists(
+    st.tuples(st.integers(1, 3), st.lists(st.sampled_from("ab"), max_size=6).map(" ".join), st.booleans()), max_size=10
+)
+
+
+@given(corpora, st.randoms(use_true_random=False))
+def test_row_order_does_not_matter_and_keepers_are_kept(
+    corpus: list[tuple[int, str, bool]], rng: random.Random
+) -> None:
+    traces = [
+        trace(n, text, prompt=prompt, reasoning="a b" if reasons else None)
+        for n, (prompt, text, reasons) in enumerate(corpus)
+    ]
+    found = choose(traces, max_per_prompt=2, ngram=2, threshold=0.5)
+    shuffled = rng.sample(traces, len(traces))
+    assert_frame_equal(found, choose(shuffled, max_per_prompt=2, ngram=2, threshold=0.5))
+    kept = found.filter(decision="kept")["id"]
+    assert found["keeper_id"].drop_nulls().is_in(kept.to_list()).all()
+    assert sorted(found["id"]) == [row["rollout_id"] for row in traces]
+
+
+@pytest.mark.parametrize("cap", [1, 2, 5])
+def test_no_prompt_has_more_than_its_share(cap: int) -> None:
+    traces = [trace(n, different(n), prompt=1 + n % 2) for n in range(10)]
+    found = choose(traces, max_per_prompt=cap)
+    assert found.filter(decision="kept").height == 2 * cap
