@@ -88,7 +88,8 @@ def _step_lines(step: Mapping[str, Any], number: Mapping[str, str]) -> Iterator[
     if step["effort_tokens"] is not None:
         yield f"   - effort: {step['effort_tokens']} tokens"
     for label, name in (("check", "check"), ("on failure", "on_failure"), ("action", "action")):
-        if step[name] and not (name == "action" and step[name] == step["goal"]):
+        is_goal = name == "action" and step[name] == step["goal"] and ACTION.fullmatch(step["goal"])
+        if step[name] and not is_goal:
             yield f"   - {label}: {step[name]}"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.plans import Config, parse_plan, plan_row, render_plan, run
@@ -132,6 +132,7 @@ raw_step = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=300, deadline=None)
 @given(st.lists(raw_step, min_size=1, max_size=4), st.data(), some_text, st.lists(text_like, max_size=2))
 def test_render_and_parse_are_inverse(steps: list[dict[str, Any]], data: st.DataObject, strategy: str | None,
                                       rejected: list[str]) -> None:  # fmt: skip
