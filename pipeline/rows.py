@@ -7,6 +7,7 @@ Writing is whole or not at all, and local.
 
 import difflib
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -199,6 +200,15 @@ def open_bytes(path: str | Path) -> BinaryIO:
         raise SchemaError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ImportError, ValueError) as error:
         raise SchemaError(f"{path}: cannot be read: {_first_line(error)}") from None
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file or URL, in hex."""
+    with open_bytes(path) as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _iter_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
