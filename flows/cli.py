@@ -196,7 +196,7 @@ def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
     except ValidationError as error:
         raise RecipeError(explain(error, Band, "coldstart rate")) from None
     frame = read_rows(input, ["prompt_id", "outcome"])
-    _summary(write_rows, rate_rows(frame, config, sequential=sequential), output, "decision")
+    _summary(write_rows, rate_rows(frame, config, sequential=sequential, where=input), output, "decision")
 
 
 @cli.command()

@@ -168,7 +168,7 @@ class PassRates(dy.Schema):
     region = _enum(REGIONS, "The most probable region; `unmeasured` without a verdict.")
     is_decided = dy.Bool(description="The posterior of the region reached the confidence.")
     stop_rule = _text("The rule that decided when to stop sampling.")
-    n_first_round = _count("Verdicts in the first, fixed round: what unbiased pass@k may use.")
+    n_first_round = _count("Right and wrong verdicts in the first, fixed round: what unbiased pass@k may use.")
     c_first_round = _count("Correct ones among them.")
     tokens_mean = _real("Mean completion tokens a rollout.", nullable=True)
     tokens_per_correct = _real("Completion tokens spent for each correct rollout.", nullable=True)
