@@ -1,0 +1,147 @@
+"""Assemble training examples: the prompt as sent, and one answer that shows plan, reasoning and result.
+
+The trained message is `<think>`, the plan under a heading, a blank line, the reasoning, `</think>`, a blank line and
+the answer; what a trace does not have is left out, and without plan and reasoning there is no `<think>` block. So that
+each message holds one block at most, think tags in a model's own words are written `[think]` and `[/think]`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from pipeline.plans import plan_row, render_plan
+from schemas.ids import NONE, content_id, example_id
+from schemas.recipe import Assemble as Config
+from schemas.tables import Bands, Choices, Examples, Plans, Prompts, Rollouts, Screened, frame_of
+
+READS = (Prompts, Screened, Rollouts, Bands, Plans, Choices)
+WRITES = Examples
+
+PLAN_HEADING = "## Plan"
+UNKNOWN = "unknown"
+WHITESPACE = "whitespace"
+THINK_TAG = re.compile(r"<\s*(/?)\s*(think)\b[^<>]*>", re.IGNORECASE)
+
+
+def run(  # noqa: PLR0913 (the frames of READS)
+    prompts: pl.DataFrame, screened: pl.DataFrame, rollouts: pl.DataFrame, bands: pl.DataFrame, plans: pl.DataFrame,
+    choices: pl.DataFrame, config: Config,
+) -> pl.DataFrame:  # fmt: skip
+    """One row a kept trace, sorted by example_id.
+
+    All prompts that share a source group or a cluster of duplicates are one group, named by the smallest of its group
+    ids, and land in one split. The split is drawn from a hash of that name, so that more prompts move no example,
+    unless they join two groups.
+    """
+    kept = choices.filter(pl.col("kind") == "trace", pl.col("decision") == "kept")
+    traces = (
+        rollouts.join(kept.select("id"), left_on="rollout_id", right_on="id", how="semi")
+        .join(bands.select("prompt_id", "pass_rate"), on="prompt_id", how="left")
+        .sort("rollout_id")
+    )
+    shown = _plans_of(traces, rollouts, plans) if config.show_plan else {}
+    group_of = _groups(prompts, screened)
+    examples = [_example(trace, shown.get(trace["rollout_id"])) for trace in traces.iter_rows(named=True)]
+    groups = [group_of.get(example["prompt_id"], example["prompt_id"]) for example in examples]
+    splits = _splits(groups, config.validation_share)
+    effort = _effort(pl.Series([example["n_tokens"] for example in examples], dtype=pl.Int32))
+    for example, group, level in zip(examples, groups, effort, strict=True):
+        example |= {"group_id": group, "split": splits[group], "effort": level}
+    return frame_of(Examples, examples).sort("example_id")
+
+
+def render(plan: str, reasoning: str, answer: str) -> tuple[str, str]:
+    """The name of the rendering and the text of the message; empty parts are left out.
+
+    >>> render("1. look", "It is here.", "Here.")
+    ('plan_think_answer', '<think>\\n## Plan\\n1. look\\n\\nIt is here.\\n</think>\\n\\nHere.')
+    >>> render("", "", "Here.")
+    ('answer', 'Here.')
+    """
+    plan, reasoning, answer = (THINK_TAG.sub(r"[\1\2]", part).strip() for part in (plan, reasoning, answer))
+    thinking = "\n\n".join(part for part in (plan and f"{PLAN_HEADING}\n{plan}", reasoning) if part)
+    names = [name for name, part in (("plan", plan), ("think", reasoning)) if part]
+    text = f"<think>\n{thinking}\n</think>\n\n{answer}" if thinking else answer
+    return "_".join([*names, "answer"]), text
+
+
+def _example(trace: Mapping[str, Any], plan: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The row of a trace but for what depends on the other rows: group, split and effort."""
+    rendering, text = render(render_plan(plan) if plan else "", trace["reasoning"] or "", trace["text"] or "")
+    plan_id = plan["plan_id"] if plan else NONE
+    sent = [{"role": m["role"], "content": m["content"], "train": False} for m in trace["messages"]]
+    return {
+        "example_id": example_id(trace["prompt_id"], trace["rollout_id"], plan_id, rendering),
+        "prompt_id": trace["prompt_id"],
+        "plan_id": plan_id,
+        "rollout_id": trace["rollout_id"],
+        "messages": [*sent, {"role": "assistant", "content": text, "train": True}],
+        "rendering": rendering,
+        "n_tokens": len(text.split()),
+        "tokenizer": WHITESPACE,
+        "pass_rate": trace["pass_rate"],
+        "model": trace["model"] or UNKNOWN,
+        "model_license": UNKNOWN,
+        "annotation": "none",
+    }
+
+
+def _plans_of(traces: pl.DataFrame, rollouts: pl.DataFrame, plans: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """rollout_id of a trace -> the first parsed plan that was written with it."""
+    parsed = {row["plan_id"]: row for row in plans.filter(pl.col("status") == "parsed").iter_rows(named=True)}
+    written = (
+        rollouts.filter(pl.col("arm") == "write_plan", pl.col("text").is_not_null())
+        .join(traces.select("rollout_id"), left_on="parent_id", right_on="rollout_id", how="semi")
+        .sort("sample_index", "rollout_id")
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for rollout in written.iter_rows(named=True):
+        if plan := parsed.get(plan_row(rollout)["plan_id"]):
+            found.setdefault(rollout["parent_id"], plan)
+    return found
+
+
+def _groups(prompts: pl.DataFrame, screened: pl.DataFrame) -> dict[str, str]:
+    """prompt_id -> the smallest group_id that it is linked to, through groups and clusters."""
+    linked = prompts.join(screened, on="prompt_id", how="left").sort("prompt_id")
+    pairs = [
+        (("group", group), ("cluster", cluster or prompt))
+        for prompt, group, cluster in linked.select("prompt_id", "group_id", "cluster_id").iter_rows()
+    ]
+    root = _components(pairs)
+    name: dict[tuple[str, str], str] = {}
+    for group in sorted({group for (_, group), _ in pairs}):
+        name.setdefault(root["group", group], group)
+    return {prompt: name[root["group", group]] for prompt, group in linked.select("prompt_id", "group_id").iter_rows()}
+
+
+def _components(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Union-find: node -> the node that stands for its component."""
+    parent: dict[Any, Any] = {node: node for pair in pairs for node in pair}
+
+    def root(node: Any) -> Any:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for a, b in pairs:
+        parent[root(a)] = root(b)
+    return {node: root(node) for node in parent}
+
+
+def _splits(groups: Sequence[str], validation_share: float) -> dict[str, str]:
+    """group -> split. Where every group would be held out, the one that is so most narrowly goes to train."""
+    drawn = {group: int(content_id("split", group_id=group)[:8], 16) / 2**32 for group in groups}
+    split = {group: "validation" if draw < validation_share else "train" for group, draw in drawn.items()}
+    if split and "train" not in split.values():
+        split[max(drawn, key=lambda group: (drawn[group], group))] = "train"
+    return split
+
+
+def _effort(n_tokens: pl.Series) -> Iterator[str]:
+    """Terciles of n_tokens; equal counts share a level."""
+    for share in (n_tokens.rank("average") - 0.5) / len(n_tokens):
+        yield "low" if share < 1 / 3 else "medium" if share < 2 / 3 else "high"
