@@ -8,11 +8,13 @@ Duplicates are prompts with the same, or nearly the same, `problem_text`, whatev
 answers: two answers to one question are not two problems, and both would leak across a split.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
+from pipeline import plugins
 from pipeline.dedup import KEPT, near_duplicates
 from pipeline.language import other_language
 from pipeline.verifiers import Rollout
@@ -70,7 +72,8 @@ def _gold_error(prompt: Mapping[str, Any]) -> str | None:
     """The verdict on a gold answer that is not correct; None where it is, or where the source gave none."""
     if prompt["gold_answer"] is None:
         return None
-    verdict = judge(prompt["verifier"], prompt["task"], Rollout(text=prompt["gold_answer"]))
+    verifier = plugins.load("verifiers", prompt["verifier"], where="screen")
+    verdict = judge(verifier, json.loads(prompt["task"]), Rollout(text=prompt["gold_answer"]))
     return None if verdict.outcome == "correct" else f"{verdict.outcome}: {verdict.reason}"
 
 

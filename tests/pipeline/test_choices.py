@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -163,6 +163,7 @@ corpora = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(corpora, st.randoms(use_true_random=False))
 def test_row_order_does_not_matter_and_keepers_are_kept(
     corpus: list[tuple[int, str, bool]], rng: random.Random
