@@ -208,6 +208,9 @@ def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
 @click.option("--ngram", type=int, default=5, show_default=True, help="Words in a shingle.")
 @click.option("--num-perm", type=int, default=128, show_default=True, help="MinHash permutations.")
 @click.option("--keep-by", metavar="COL", help="Keep the row with the highest value of this column.")
+@click.option(
+    "--max-document-share", type=float, default=1.0, show_default=True, help="Ignore shingles in more texts: a template."
+)
 def dedup(input: str, output: str, id_: str, text: str, keep_by: str | None, **settings: Any) -> None:
     """Near-duplicates: id, text -> id, cluster_id, is_kept, keeper_id, similarity, reason."""
     from pipeline.dedup import dedup_rows

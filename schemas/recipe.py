@@ -158,7 +158,19 @@ def load_recipe(path: Path | str, overrides: list[str] | tuple[str, ...] = ()) -
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
+        if override := _blamed(error, overrides):
+            raise RecipeError(explain(error, Recipe, f"{path} with --set {override}")) from None
         raise RecipeError(explain(error, Recipe, str(path), text)) from None
+
+
+def _blamed(error: ValidationError, overrides: list[str] | tuple[str, ...]) -> str | None:
+    """The override that set what the first problem is about, or a part of it; None where the file did."""
+    location = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"] if part != "[key]")
+    for override in reversed(overrides):
+        name = override.partition("=")[0].strip()
+        if f"{name}.".startswith(f"{location}.") or f"{location}.".startswith(f"{name}."):
+            return override
+    return None
 
 
 def _override(raw: dict[str, Any], override: str) -> None:
