@@ -138,7 +138,7 @@ def _verb(action: str, mention: str) -> str:
 
 
 def find_plans(text: str, reader: Reader) -> list[Plan]:
-    """Every plan in a text, in order: the [PLAN] blocks if there are any (they may be empty), else all runs of steps."""
+    """Every plan in a text, in order: the [PLAN] blocks if there are any (maybe empty), else all runs of steps."""
     if not (marks := list(_MARK.finditer(text))):
         return [plan for plan in _runs(text, reader) if plan.steps]
     blocks = [] if marks[0][1] else [("", text[: marks[0].start()])]
@@ -179,7 +179,8 @@ def _runs(text: str, reader: Reader) -> list[Plan]:
 def _add_numbered(plans: list[Plan], number: int, steps: list[Step], heading: str) -> None:
     """Add a numbered line; a list that does not go on from the last number is another plan."""
     last = plans[-1].last_number
-    if last is None and plans[-1].steps and steps and number == 1 or last is not None and number <= last:
+    starts_anew = bool(steps) and number == 1 and bool(plans[-1].steps) if last is None else number <= last
+    if starts_anew:
         plans.append(Plan(heading))
     plan = plans[-1]
     plan.intro = plan.intro if plan.steps else heading

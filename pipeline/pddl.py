@@ -174,7 +174,7 @@ def _read(text: str, kind: str) -> list[Any]:
         raise PddlError(f"{kind}: {len(stack) - 1} closing parentheses are missing")
     if len(stack[0]) != 1 or not isinstance(stack[0][0], list):
         raise PddlError(f"{kind}: wanted one form (define ...), found {len(stack[0])}")
-    return cast(list[Any], stack[0][0])
+    return stack[0][0]
 
 
 def _head(form: Any) -> str:

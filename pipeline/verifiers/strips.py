@@ -16,8 +16,20 @@ from functools import lru_cache
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.actions import Plan, Reader, find_plans
-from pipeline.pddl import GOAL_REACHED, Execution, Problem, Step, execute, read_problem
-from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, Rollout, Verdict
+from pipeline.pddl import (
+    GOAL_NOT_REACHED,
+    GOAL_REACHED,
+    PRECONDITION_UNMET,
+    UNKNOWN_ACTION,
+    UNKNOWN_OBJECT,
+    WRONG_ARGUMENTS,
+    Execution,
+    Problem,
+    Step,
+    execute,
+    read_problem,
+)
+from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, Outcome, Rollout, Verdict
 
 VERSION = "1"
 
@@ -46,7 +58,7 @@ def verify(task: Task, rollout: Rollout) -> Verdict:
     if (plan := the_plan(plans)) is None:
         return Verdict("undecided", AMBIGUOUS, details={"plans": [_text(plan.steps) for plan in plans]})
     done = execute(_problem(task.domain, task.problem), plan.steps)
-    outcome = "correct" if done.reason == GOAL_REACHED else "incorrect"
+    outcome: Outcome = "correct" if done.reason == GOAL_REACHED else "incorrect"
     return Verdict(outcome, done.reason, _text(plan.steps), failed_step=done.failed_step, details=_details(done, plan))
 
 
@@ -98,6 +110,40 @@ _TASK = {"domain": _DOMAIN, "problem": _PROBLEM}
 _NAMED = _TASK | {"objects": {"c1": "old taxi", "north": "north quay", "south": "south quay"}}
 _PLAN = "(board c1 north)\n(sail north south)\n(get-off c1 south)"
 
+_WORDS = """Here is my plan:
+
+1. **Board** the old taxi at the north quay. (The ferry is free.)
+2. **Sail** from the north quay to the south quay.
+3. **Get off** the old taxi at the south quay.
+
+**Explanation:**
+1. Board the old taxi: it must come along.
+2. Sail from north to south."""
+_OTHER = "(sail north south)\n(sail south north)\n" + _PLAN
+
 EXAMPLES = [
     (_TASK, _PLAN, "correct", GOAL_REACHED),
+    (
+        _TASK,
+        f"Here is a plan.\n```pddl\n{_PLAN.upper()}\n```\nThis works because c1 is aboard.",
+        "correct",
+        GOAL_REACHED,
+    ),
+    (_TASK, f"[PLAN]\n{_PLAN}\n[PLAN END]\nFirst board c1 north.", "correct", GOAL_REACHED),
+    (_NAMED, _WORDS, "correct", GOAL_REACHED),
+    (
+        _NAMED,
+        "Board the old taxi at north, sail from north to south, then get off old taxi at south.",
+        "correct",
+        GOAL_REACHED,
+    ),
+    (_TASK, f"{_OTHER}\n\nCorrected plan:\n{_PLAN}", "correct", GOAL_REACHED),
+    (_TASK, "(board c1 north)\n(sail north south)", "incorrect", GOAL_NOT_REACHED),
+    (_TASK, "(board c1 north)\n(get-off c1 south)", "incorrect", PRECONDITION_UNMET),
+    (_TASK, "(board c1 north)\n(fly north south)\n(get-off c1 south)", "incorrect", UNKNOWN_ACTION),
+    (_TASK, "(board c1 north)\n(sail north west)", "incorrect", UNKNOWN_OBJECT),
+    (_TASK, "(board north c1)", "incorrect", WRONG_ARGUMENTS),
+    (_NAMED, "1. Board the old taxi.\n2. Sail from north to south.", "incorrect", WRONG_ARGUMENTS),
+    (_TASK, f"Plan A:\n{_PLAN}\n\nPlan B:\n{_OTHER}", "undecided", AMBIGUOUS),
+    (_TASK, "The taxi should cross on the ferry.", "undecided", NO_ANSWER),
 ]
