@@ -8,10 +8,11 @@ import polars as pl
 from pipeline.blobs import read_version
 from pipeline.evidence import funnel
 from pipeline.journal import journal_folder, leftover
+from pipeline.lease import describe_holder
 from pipeline.lock import holder, is_stale
 from pipeline.query import query
 from pipeline.resolve import RECIPE_FILE
-from pipeline.store import Run, describe_holder
+from pipeline.store import Run
 from schemas.errors import StoreError
 from schemas.tables import TABLES, Examples, Plans, Prompts, Rollouts, Verdicts, table_name
 

@@ -150,20 +150,13 @@ def _row_wise(
     run: Run, resolved: Resolved, stage: ModuleType, owed: pl.DataFrame, config: BaseModel, errors: runner.ErrorRate
 ) -> Iterator[Step]:
     """A step with a piece a shard; nothing where nothing is owed."""
-    frames = [run.read(table) for table in stage.READS]
+    job = runner.Job(stage, [run.read(table) for table in stage.READS], config)
     pieces: list[Piece] = [
-        partial(_work_off, run, stage, shard, frames, config, errors)
+        partial(runner.work_off, run, job, shard, errors)
         for shard in runner.shards(stage, owed, resolved.recipe.work.shard_rows)
     ]
     if pieces:
         yield Step(stage.__name__.rpartition(".")[2], pieces, owed.height)
-
-
-def _work_off(
-    run: Run, stage: ModuleType, shard: runner.Shard, frames: list[pl.DataFrame], config: BaseModel,
-    errors: runner.ErrorRate, progress: runner.Progress,
-) -> int:  # fmt: skip
-    return runner.work_off(run, stage, shard, frames, config, errors=errors, progress=progress)
 
 
 def _generate_config(model: Model, arm: str) -> generate.Config:

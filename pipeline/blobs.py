@@ -1,8 +1,8 @@
 """Small files that two writers may race for: create-only writes, and swaps against the version that was read.
 
 Local folders hold `flock` on the parent folder while they compare and rename, so a killed process leaves neither a
-lock nor half a file. S3 uses `If-None-Match` and `If-Match`. Other fsspec filesystems (memory, tests) compare and
-write under a lock of this process; between machines they are only as safe as the run lock.
+lock nor half a file. S3 uses `If-None-Match` and `If-Match`. Other fsspec filesystems create with `mode="create"`
+where they have it, and compare and write under a lock of this process: between machines, only their creation is safe.
 """
 
 import contextlib
@@ -16,10 +16,15 @@ from typing import Any
 from schemas.errors import StoreError
 
 _IN_PROCESS = threading.Lock()
+_LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409", "404"}
+"""S3's answers where the condition failed, two conditional writes met, or the version to replace is gone."""
 
 
 class Conflict(StoreError):
     """Somebody else wrote the file since it was read."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} was changed by another writer; run the command again")
 
 
 def is_local(fs: Any) -> bool:
@@ -43,9 +48,9 @@ def read_version(fs: Any, path: str) -> tuple[bytes | None, str | None]:
             token = fs.info(path, refresh=True)["ETag"]
             return fs.cat_file(path), token
         content = fs.cat_file(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None, None
-    return content, _digest(content)
+    return content, hashlib.sha256(content).hexdigest()
 
 
 def swap(fs: Any, path: str, content: bytes, token: str | None) -> None:
@@ -53,32 +58,42 @@ def swap(fs: Any, path: str, content: bytes, token: str | None) -> None:
     if _is_s3(fs):
         _swap_s3(fs, path, content, token)
         return
-    with _exclusive(fs, path):
-        if read_version(fs, path)[1] != token:
-            raise Conflict(f"{path} was changed by another writer; run the command again")
-        write_whole(fs, path, content)
+    with _compared(fs, path, token):
+        if token is None and not is_local(fs):
+            _create(fs, path, content)
+        else:
+            write_whole(fs, path, content)
 
 
 def _swap_s3(fs: Any, path: str, content: bytes, token: str | None) -> None:
-    condition = {"IfNoneMatch": "*"} if token is None else {"IfMatch": token}
-    bucket, key, _ = fs.split_path(path)
     try:
-        fs.call_s3("put_object", Bucket=bucket, Key=key, Body=content, **condition)
-    except (FileExistsError, OSError) as error:
-        if not _is_precondition_failure(error):
+        _call_s3(fs, "put_object", path, token, Body=content, **({"IfNoneMatch": "*"} if token is None else {}))
+    except Conflict:
+        # A write whose answer got lost was sent again by the client, and meets itself: then it is there.
+        if read_version(fs, path)[0] != content:
             raise
-        raise Conflict(f"{path} was changed by another writer; run the command again") from None
+
+
+def _call_s3(fs: Any, method: str, path: str, token: str | None, **arguments: Any) -> None:
+    """Call S3 on an object, on condition that it is still at version `token` unless that is None."""
+    bucket, key, _ = fs.split_path(path)
+    condition = {} if token is None else {"IfMatch": token}
+    try:
+        fs.call_s3(method, Bucket=bucket, Key=key, **condition, **arguments)
+    except OSError as error:
+        response = getattr(error.__cause__, "response", None) or {}
+        if str(response.get("Error", {}).get("Code", "")) not in _LOST_RACE:
+            raise
+        raise Conflict(path) from None
     finally:
         fs.invalidate_cache(path)
 
 
-def _is_precondition_failure(error: BaseException) -> bool:
-    """412: the condition failed; 409: two conditional writes met; 404: the version to replace is gone."""
-    response = getattr(error.__cause__, "response", None) or {}
-    code = str(response.get("Error", {}).get("Code", ""))
-    return isinstance(error, FileExistsError) or code in {
-        "PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409", "404",
-    }  # fmt: skip
+def _create(fs: Any, path: str, content: bytes) -> None:
+    try:
+        fs.pipe_file(path, content, mode="create")
+    except FileExistsError:
+        raise Conflict(path) from None
 
 
 def write_whole(fs: Any, path: str, content: bytes) -> None:
@@ -105,6 +120,24 @@ def remove(fs: Any, path: str) -> None:
         fs.rm_file(path)
 
 
+def remove_version(fs: Any, path: str, token: str) -> None:
+    """Remove a file if it is still at version `token`, else raise Conflict."""
+    if _is_s3(fs):
+        _call_s3(fs, "delete_object", path, token)
+        return
+    with _compared(fs, path, token):
+        fs.rm_file(path)
+
+
+@contextlib.contextmanager
+def _compared(fs: Any, path: str, token: str | None) -> Iterator[None]:
+    """Keep other writers out (of this machine, or of this process) after checking that the file is at `token`."""
+    with _exclusive(fs, path):
+        if read_version(fs, path)[1] != token:
+            raise Conflict(path)
+        yield
+
+
 @contextlib.contextmanager
 def _exclusive(fs: Any, path: str) -> Iterator[None]:
     if not is_local(fs):
@@ -119,7 +152,3 @@ def _exclusive(fs: Any, path: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

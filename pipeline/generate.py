@@ -5,7 +5,7 @@ is a row with `error_kind`; it counts as generated and is owed again only by `co
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -41,13 +41,14 @@ def failure(row: dict[str, Any]) -> str | None:
 
 
 def wanted_plans(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, planner: str) -> pl.DataFrame:
-    """The plan samples wanted of a planner that replays a recording: one for each correct solve rollout in the band.
+    """The plan samples wanted of a planner that replays a recording: one for each correct solve rollout
+    of the target in the band.
 
     Columns rollout_id, prompt_id, sample_index and parent_id (the solve rollout that the plan was recorded with).
     """
     correct = latest(verdicts).filter(pl.col("outcome") == "correct").select("rollout_id")
     solved = (
-        rollouts.filter(pl.col("arm") == "solve")
+        rollouts.filter(pl.col("arm") == "solve", pl.col("role") == "target")
         .join(correct, on="rollout_id", how="semi")
         .join(bands.filter(pl.col("region") == "in_band"), on="prompt_id", how="semi")
         .sort("prompt_id", "sample_index")
@@ -63,27 +64,43 @@ def work(owed: pl.DataFrame, prompts: pl.DataFrame, config: Config) -> Iterator[
     requests = _requests(owed, prompts, config)
     parents = dict(owed.select("rollout_id", "parent_id").rows()) if "parent_id" in owed.columns else {}
     by_id = {request.rollout_id: request for request in requests}
-    replies = _replies(requests, config)
-    with asyncio.Runner() as runner:
-        while (reply := runner.run(_next(replies))) is not None:
-            if request := by_id.pop(reply.rollout_id, None):
-                yield _row(request, reply, config, parents.get(reply.rollout_id))
+    for reply in _replies(requests, config):
+        if request := by_id.pop(reply.rollout_id, None):
+            yield _row(request, reply, config, parents.get(reply.rollout_id))
     for request in by_id.values():
         reply = Reply(request.rollout_id, error_kind=NO_REPLY, error="the generator gave no reply to this request")
         yield _row(request, reply, config, parents.get(request.rollout_id))
 
 
-async def _next(replies: AsyncIterator[Reply]) -> Reply | None:
-    return await anext(replies, None)
-
-
-async def _replies(requests: Sequence[Request], config: Config) -> AsyncIterator[Reply]:
-    """Replies as the generator yields them."""
-    module = plugins.load("generators", config.kind)
-    async with module.open_generator(config.generator) as generate:
-        generate_replies: Generate = generate
-        async for reply in generate_replies(requests):
+def _replies(requests: Sequence[Request], config: Config) -> Iterator[Reply]:
+    """Replies one by one; where the caller stops early, what is in flight is cancelled and the generator closed."""
+    if not requests:
+        return
+    with asyncio.Runner() as runner:
+        arrived: asyncio.Queue[Reply | None] = asyncio.Queue()
+        asking = runner.get_loop().create_task(_ask(requests, config, arrived))
+        while (reply := runner.run(_next(arrived))) is not None:
             yield reply
+        asking.result()
+
+
+async def _ask(requests: Sequence[Request], config: Config, arrived: asyncio.Queue[Reply | None]) -> None:
+    """Hand over every reply, then None. One task from opening to closing, as the time-outs of clients need it."""
+    module = plugins.load("generators", config.kind)
+    try:
+        async with module.open_generator(config.generator) as generate:
+            generate_replies: Generate = generate
+            async for reply in generate_replies(requests):
+                arrived.put_nowait(reply)
+                await arrived.join()
+    finally:
+        arrived.put_nowait(None)
+
+
+async def _next(arrived: asyncio.Queue[Reply | None]) -> Reply | None:
+    reply = await arrived.get()
+    arrived.task_done()
+    return reply
 
 
 def _requests(owed: pl.DataFrame, prompts: pl.DataFrame, config: Config) -> list[Request]:

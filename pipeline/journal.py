@@ -7,42 +7,60 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pipeline.blobs import is_local
+from pipeline.blobs import is_local, read_version
+from pipeline.resolve import RECIPE_FILE
 from pipeline.store import Run, Table
 from schemas.tables import table_name
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def journal_folder(run: Run, table: Table) -> Path:
-    """Where the journals of a table are: in the run folder if that is local, else in the user's cache."""
+    """Where the journals of a table are: in the run folder if that is local, else in the user's cache.
+
+    In the cache they belong to the run's own id, so that a new run at an old URL does not find the rows of that one.
+    """
     if is_local(run.fs):
         return Path(run.path("journal", table_name(table)))
+    recipe, _ = read_version(run.fs, run.path(RECIPE_FILE))
+    run_id = json.loads(recipe)["run_id"] if recipe else hashlib.sha256(run.url.encode()).hexdigest()[:32]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "coldstart" / hashlib.sha256(run.url.encode()).hexdigest()[:16] / table_name(table)
+    return cache / "coldstart" / run_id / table_name(table)
 
 
 class Journal:
-    """Finished rows of one shard, appended and flushed line by line."""
+    """Finished rows of one shard, each in the file before the next is worked on."""
 
     def __init__(self, folder: Path, shard: str) -> None:
         self.path = folder / f"{shard}.jsonl"
 
     def __enter__(self) -> "Journal":
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a", encoding="utf-8", errors="surrogatepass")
+        self._file = self.path.open("ab", buffering=0)
+        if not _ends_whole(self.path):
+            self._file.write(b"\n")  # what a killed process was writing must not swallow the next row
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
-    def write(self, row: dict[str, Any]) -> None:
-        """Add a finished row; it survives the death of this process from here on."""
-        self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        self._file.flush()
+    def write(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Add a finished row, which survives the death of this process from here on; returns it as it was written.
+
+        What is not Unicode text (half a surrogate pair, which a model's broken JSON may hold) is replaced by U+FFFD.
+        """
+        text = _LONE_SURROGATE.sub("\ufffd", json.dumps(row, ensure_ascii=False))
+        self._file.write(text.encode() + b"\n")
+        written: dict[str, Any] = json.loads(text)
+        return written
 
     def remove(self) -> None:
         """Forget the rows, once they are published."""
@@ -50,10 +68,9 @@ class Journal:
 
 
 def finished(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a journal; a torn last line is owed again. Empty where there is no journal."""
+    """The whole lines of a journal; a torn line is owed again. Empty where there is no journal."""
     rows = []
-    lines = path.read_text(encoding="utf-8", errors="surrogatepass").split("\n") if path.exists() else []
-    for line in lines:
+    for line in path.read_bytes().split(b"\n") if path.exists() else []:
         with contextlib.suppress(ValueError):
             rows.append(json.loads(line))
     return rows
@@ -63,3 +80,11 @@ def leftover(folder: Path) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
     """Journals that a dead process left, each with its finished rows."""
     for path in sorted(folder.glob("*.jsonl")):
         yield path, finished(path)
+
+
+def _ends_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"

@@ -3,7 +3,7 @@
 The holder renews its lease from a thread. A lock is taken over when its lease ran out, or at once when its process
 is known to be dead: same host, same boot, same process-id namespace, and no such process any more (where there is
 no /proc, only the lease tells). A holder that was taken over (a laptop asleep, say) finds out at its next
-publication, which is then refused.
+publication, which is then refused; one that it has in flight fails, as the manifests are new versions by then.
 """
 
 import contextlib
@@ -13,12 +13,12 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipeline.blobs import Conflict, read_version, remove, swap
-from pipeline.store import Run, describe_holder, sweep, with_owner
+from pipeline.blobs import Conflict, remove_version, swap
+from pipeline.lease import describe_holder, has_run_out, lock_of, stamp
+from pipeline.store import Run, fence, sweep, with_owner
 from schemas.errors import StoreError
 
 LEASE_S = 60.0
@@ -27,12 +27,14 @@ LEASE_S = 60.0
 @contextlib.contextmanager
 def locked(run: Run, *, lease_s: float = LEASE_S) -> Iterator[Run]:
     """Hold the run's lock; yields the run as its owner. StoreError names the holder where it is taken."""
-    owner = _take(run, lease_s)
+    owner, has_rival = _take(run, lease_s)
     mine = with_owner(run, owner)
     stop = threading.Event()
     renewer = threading.Thread(target=_renew, args=(mine, lease_s, stop), name="run-lock", daemon=True)
     renewer.start()
     try:
+        if has_rival:
+            fence(mine)
         sweep(mine)
         yield mine
     finally:
@@ -43,31 +45,32 @@ def locked(run: Run, *, lease_s: float = LEASE_S) -> Iterator[Run]:
 
 def holder(run: Run) -> dict[str, Any] | None:
     """Who holds the lock, or None."""
-    content, _ = read_version(run.fs, run.path("lock.json"))
-    return json.loads(content) if content else None
+    return lock_of(run)[0]
 
 
-def _take(run: Run, lease_s: float) -> str:
-    path = run.path("lock.json")
-    content, token = read_version(run.fs, path)
-    if content is not None:
-        other = json.loads(content)
-        if not is_stale(other):
-            raise StoreError(f"{run.url} is locked: {describe_holder(other)}; wait for it or stop it")
+def _take(run: Run, lease_s: float) -> tuple[str, bool]:
+    """Take the lock; returns the new owner, and whether an earlier one may still be alive."""
+    other, token = lock_of(run)
+    if other is not None and not is_stale(other):
+        raise StoreError(f"{run.url} is locked: {describe_holder(other)}; wait for it or stop it")
     owner = uuid.uuid4().hex
     try:
-        swap(run.fs, path, _lock(owner, lease_s), token)
+        swap(run.fs, run.path("lock.json"), _lock(owner, lease_s), token)
     except Conflict:
-        other = holder(run) or {}
-        who = describe_holder(other) if other else "another process took and released it just now"
+        winner = holder(run)
+        who = describe_holder(winner) if winner else "another process took and released it just now"
         raise StoreError(f"{run.url} is locked: {who}; wait for it or stop it") from None
-    return owner
+    except OSError as error:
+        raise StoreError(f"{run.url}: cannot write to the run folder: {error.strerror or error}") from error
+    return owner, other is not None and not _is_dead(other)
 
 
 def is_stale(lock: dict[str, Any]) -> bool:
     """Whether a lock's lease ran out or its process is known to be dead."""
-    if lock["expires_at"] < _stamp():
-        return True
+    return has_run_out(lock) or _is_dead(lock)
+
+
+def _is_dead(lock: dict[str, Any]) -> bool:
     return lock["machine"] == _machine() and _started(lock["pid"]) != lock["process_started"]
 
 
@@ -80,8 +83,8 @@ def _lock(owner: str, lease_s: float, acquired_at: str | None = None) -> bytes:
             "pid": pid,
             "machine": _machine(),
             "process_started": _started(pid),
-            "acquired_at": acquired_at or _stamp(),
-            "expires_at": _stamp(lease_s),
+            "acquired_at": acquired_at or stamp(),
+            "expires_at": stamp(lease_s),
         },
         indent=1,
     ).encode()
@@ -89,23 +92,20 @@ def _lock(owner: str, lease_s: float, acquired_at: str | None = None) -> bytes:
 
 def _renew(run: Run, lease_s: float, stop: threading.Event) -> None:
     """Move the lease forward until told to stop; ends quietly once the lock is somebody else's."""
-    path = run.path("lock.json")
     while not stop.wait(lease_s / 3):
-        with contextlib.suppress(OSError):  # a renewal that cannot be written is tried again before the lease ends
-            content, token = read_version(run.fs, path)
-            lock = json.loads(content) if content else {}
-            if lock.get("owner") != run.owner:
+        # Whatever class of error a filesystem raises, the renewal is tried again; the lease itself is the limit.
+        with contextlib.suppress(Exception):
+            lock, token = lock_of(run)
+            if lock is None or lock["owner"] != run.owner:
                 return
-            try:
-                swap(run.fs, path, _lock(str(run.owner), lease_s, lock["acquired_at"]), token)
-            except Conflict:
-                return
+            swap(run.fs, run.path("lock.json"), _lock(lock["owner"], lease_s, lock["acquired_at"]), token)
 
 
 def _release(run: Run) -> None:
-    current = holder(run)
-    if current and current["owner"] == run.owner:
-        remove(run.fs, run.path("lock.json"))
+    lock, token = lock_of(run)
+    if lock and token and lock["owner"] == run.owner:
+        with contextlib.suppress(Conflict):  # taken over at this very moment
+            remove_version(run.fs, run.path("lock.json"), token)
 
 
 def _machine() -> str:
@@ -124,7 +124,3 @@ def _started(pid: int) -> str | None:
     except OSError:
         return None
     return None if fields[0] == "Z" else fields[19]
-
-
-def _stamp(ahead_s: float = 0.0) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=ahead_s)).isoformat(timespec="seconds")

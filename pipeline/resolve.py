@@ -1,6 +1,7 @@
 """A recipe with its plug-ins looked up: paths made absolute, settings checked, identities computed."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def resolve(recipe: Recipe) -> Resolved:
     for name, settings in recipe.sources.items():
         config = _configure(recipe, "sources", settings, f"sources.{name}")
         sources.append(Source(name, plugins.load("sources", settings.kind), config))
-    models = {}
+    models: dict[str, Model] = {}
     for role, settings in recipe.models.items():
         config = _configure(recipe, "generators", settings, f"models.{role}")
         module = plugins.load("generators", settings.kind)
@@ -91,18 +92,14 @@ def _absolute(module: ModuleType, options: Mapping[str, Any], data: str) -> dict
 
 def bind(run: Run, resolved: Resolved) -> None:
     """Tie a run folder to its recipe: the first command writes `recipe.json`, later ones must agree on identity."""
-
-
-
-
     path = run.path(RECIPE_FILE)
     content, token = read_version(run.fs, path)
+    before = _stored(path, content) if content is not None else {}
     identity = resolved.identity()
-    if content is not None:
-        differs = _differences(json.loads(content)["identity"], identity)
-        if differs:
-            raise StoreError(f"{run.url} belongs to another recipe: {differs}; use another --run folder")
+    if before and (differs := _differences(before["identity"], identity)):
+        raise StoreError(f"{run.url} belongs to another recipe: {differs}; use another --run folder")
     document = {
+        "run_id": before.get("run_id") or uuid.uuid4().hex,
         "identity": identity,
         "identity_digest": content_id("recipe", identity=identity),
         "generators": {
@@ -114,6 +111,14 @@ def bind(run: Run, resolved: Resolved) -> None:
     text = json.dumps(document, indent=1, ensure_ascii=False).encode()
     if text != content:
         swap(run.fs, path, text, token)
+
+
+def _stored(path: str, content: bytes) -> dict[str, Any]:
+    try:
+        stored: dict[str, Any] = json.loads(content)
+    except ValueError as error:
+        raise StoreError(f"{path}: not a readable recipe ({error}); restore it or use another run") from None
+    return stored
 
 
 def _differences(before: Any, now: Any, name: str = "") -> str:

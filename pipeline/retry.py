@@ -3,8 +3,8 @@
 import polars as pl
 
 from pipeline.store import Run, set_aside
-from pipeline.verifiers import GENERATION_ERROR, NOT_RUN, TIMEOUT, VERIFIER_ERROR
-from schemas.errors import StoreError
+from pipeline.verifiers import TIMEOUT, VERIFIER_ERROR
+from schemas.errors import InputError
 from schemas.tables import Rollouts, Verdicts
 
 FAILED_VERDICTS = (VERIFIER_ERROR, TIMEOUT)
@@ -17,12 +17,11 @@ def retry(run: Run, table: str) -> int:
     A rollout failed where it has an error_kind; its verdict goes with it. A verdict failed where the verifier did.
     """
     if table not in RETRIED:
-        raise StoreError(f"retry {table}: only row-wise tables can be retried: {', '.join(RETRIED)}")
+        raise InputError(f"retry {table}: only row-wise tables can be retried: {', '.join(RETRIED)}")
     verdicts = run.read(Verdicts)
     if table == "verdicts":
         return set_aside(run, Verdicts, verdicts.filter(pl.col("reason").is_in(FAILED_VERDICTS)))
     failed = run.read(Rollouts).filter(pl.col("error_kind").is_not_null())
     # Verdicts first: a crash in between leaves rollouts without a verdict, which are simply owed one.
-    stale = verdicts.filter(pl.col("reason").is_in((GENERATION_ERROR, NOT_RUN)))
-    set_aside(run, Verdicts, stale.join(failed, on="rollout_id", how="semi"))
+    set_aside(run, Verdicts, verdicts.join(failed, on="rollout_id", how="semi"))
     return set_aside(run, Rollouts, failed)

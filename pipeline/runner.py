@@ -5,19 +5,20 @@ told which keys are owed; its rows are journalled one by one and published a sha
 """
 
 import ast
+import contextlib
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import polars as pl
 from pydantic import BaseModel
 
 from pipeline.journal import Journal, finished, journal_folder, leftover
-from pipeline.store import Provenance, Run, Table, append, digest, publish
+from pipeline.parts import Table, validate
+from pipeline.store import Provenance, Run, append, digest, publish
 from schemas.errors import TooManyErrors
 from schemas.ids import content_id
 from schemas.tables import frame_of, table_name
@@ -48,8 +49,8 @@ def apply(run: Run, stage: ModuleType, config: BaseModel, *, extra: dict[str, st
 
 def source_digest(stage: ModuleType) -> str:
     """Digest of a stage's source and of the project's modules that it imports, and so on down."""
-    seen: dict[str, bytes] = {}
-    todo = [stage.__name__]
+    seen: dict[str, bytes] = {stage.__name__: Path(str(stage.__file__)).read_bytes()}
+    todo = list(_imports(seen[stage.__name__]))
     while todo:
         name = todo.pop()
         path = ROOT.joinpath(*name.split("."))
@@ -62,7 +63,7 @@ def source_digest(stage: ModuleType) -> str:
 
 
 def _imports(source: bytes) -> Iterator[str]:
-    """First-party modules that a source imports; `store` is left out: how rows are kept changes no row."""
+    """First-party modules that a source imports (and names that may be modules)."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
@@ -87,16 +88,26 @@ class ErrorRate:
         if failure:
             self.failures[failure] += 1
 
-    def check(self, stage: str) -> None:
-        """Raise TooManyErrors, naming the commonest reasons, where the limit is passed."""
-        n_failed = self.failures.total()
-        if n_failed <= self.limit * max(self.n_done, MIN_ROWS_FOR_ERROR_RATE):
-            return
+    def is_too_high(self) -> bool:
+        """Whether more rows failed than the limit allows; a few rows count as if they were 20."""
+        return self.failures.total() > self.limit * max(self.n_done, MIN_ROWS_FOR_ERROR_RATE)
+
+    def error(self, stage: str) -> TooManyErrors:
+        """The error that names the commonest reasons."""
         reasons = ", ".join(f"{reason} ({count}x)" for reason, count in self.failures.most_common(3))
-        raise TooManyErrors(
-            f"{stage}: {n_failed} of {self.n_done} rows failed, more than max_error_rate = {self.limit}: {reasons}; "
-            f"the failed rows are owed again: mend the cause and run the same command, or raise work.max_error_rate"
+        return TooManyErrors(
+            f"{stage}: {self.failures.total()} of {self.n_done} rows failed, more than max_error_rate = {self.limit}: "
+            f"{reasons}; mend the cause and run the same command, or raise work.max_error_rate"
         )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row-wise stage with the frames that it reads."""
+
+    stage: ModuleType
+    frames: Sequence[pl.DataFrame]
+    config: BaseModel
 
 
 @dataclass(frozen=True)
@@ -114,52 +125,49 @@ def shards(stage: ModuleType, owed: pl.DataFrame, rows: int) -> list[Shard]:
     return [Shard(content_id("shard", keys=part.select(key).rows()), part) for part in cut if part.height]
 
 
-def work_off(
-    run: Run, stage: ModuleType, shard: Shard, frames: Sequence[pl.DataFrame], config: BaseModel,
-    *, errors: ErrorRate, progress: Progress = lambda n: None,
-) -> int:  # fmt: skip
+def work_off(run: Run, job: Job, shard: Shard, errors: ErrorRate, progress: Progress = lambda n: None) -> int:
     """Work off one shard: journal every finished row, then publish the part; returns the number of rows.
 
-    Rows that an earlier attempt at the same shard journalled are not worked again. Where too many rows fail, those that did not are published before TooManyErrors is raised.
+    Rows that an earlier attempt at the same shard journalled are not worked again. Where too many rows fail, those
+    that did not are published before TooManyErrors is raised, and those that did are owed again.
     """
-    made_by = Provenance(stage.__name__, source_digest=source_digest(stage))
+    stage = job.stage
+    too_many = False
     with Journal(journal_folder(run, stage.WRITES), shard.name) as journal:
         rows = finished(journal.path)
         rest = owed(shard.owed, frame_of(stage.WRITES, rows), stage.WRITES)
         progress(len(rows))
-        for row in stage.work(rest, *frames, config):
-            journal.write(row)
-            rows.append(row)
-            errors.add(stage.failure(row))
-            progress(1)
-            try:
-                errors.check(stage.__name__)
-            except TooManyErrors:
-                _append(run, stage, [row for row in rows if not stage.failure(row)], made_by)
-                journal.remove()
-                raise
-    _append(run, stage, rows, made_by)
+        with contextlib.closing(stage.work(rest, *job.frames, job.config)) as work:
+            for row in work:
+                rows.append(journal.write(row))
+                errors.add(stage.failure(row))
+                progress(1)
+                if too_many := errors.is_too_high():
+                    break
+    if too_many:
+        rows = [row for row in rows if not stage.failure(row)]
+    _append(run, stage, frame_of(stage.WRITES, rows))
     journal.remove()
+    if too_many:
+        raise errors.error(stage.__name__)
     return len(rows)
 
 
 def recover(run: Run, stage: ModuleType) -> int:
     """Publish the rows that a dead process had finished but not published; returns how many."""
-    total = 0
-    for path, rows in list(leftover(journal_folder(run, stage.WRITES))):
-        key = stage.WRITES.primary_key()
-        frame = frame_of(stage.WRITES, rows).unique(subset=key, keep="first", maintain_order=True)
-        frame = frame.join(run.read(stage.WRITES).select(key), on=key, how="anti")
-        _append(run, stage, frame.to_dicts(), Provenance(stage.__name__, source_digest=source_digest(stage)))
+    table, folder = stage.WRITES, journal_folder(run, stage.WRITES)
+    journals = dict(leftover(folder))
+    rows = frame_of(table, [row for rows in journals.values() for row in rows])
+    new = owed(rows.unique(subset=table.primary_key(), keep="first", maintain_order=True), run.read(table), table)
+    _append(run, stage, validate(table, new, f"{folder}, left by an earlier process"))
+    for path in journals:
         path.unlink()
-        total += frame.height
-    return total
+    return new.height
 
 
-def _append(run: Run, stage: ModuleType, rows: Iterable[dict[str, Any]], made_by: Provenance) -> None:
-    frame = frame_of(stage.WRITES, list(rows))
+def _append(run: Run, stage: ModuleType, frame: pl.DataFrame) -> None:
     if frame.height:
-        append(run, stage.WRITES, frame, made_by)
+        append(run, stage.WRITES, frame, Provenance(stage.__name__, source_digest=source_digest(stage)))
 
 
 def owed(wanted: pl.DataFrame, had: pl.DataFrame, table: Table) -> pl.DataFrame:

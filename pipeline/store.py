@@ -6,24 +6,30 @@ a table that grew by parts.
 """
 
 import hashlib
-import io
 import json
+import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-import dataframely as dy
 import fsspec
 import polars as pl
 
 from pipeline.blobs import Conflict, is_local, read_version, remove, swap, write_whole
-from schemas.errors import SchemaError, StoreError
+from pipeline.lease import require_unlocked
+from pipeline.parts import Table, parquet, read_part, validate
+from schemas.errors import StoreError
 from schemas.ids import canonical_json
 from schemas.tables import TABLES, polars_schema, table_name
 
-Table = type[dy.Schema]
+Manifest = dict[str, Any]
+Version = tuple[Manifest | None, str | None]
+"""A small JSON file as it was read, and the token that a swap compares; (None, None) where there is none."""
+
 MAX_SWAPS = 20
 LIBRARIES = ("polars", "dataframely", "datasketch", "duckdb", "math-verify", "numpy", "scipy")
 
@@ -41,11 +47,12 @@ class Run:
         """The path of a file in the run, for `fs`."""
         return "/".join((self.root, *names))
 
-    def manifest(self, table: Table) -> dict[str, Any] | None:
+    def manifest(self, table: Table) -> Manifest | None:
         """The published manifest of a table; None where nothing is published."""
-        return self._manifest_version(table)[0]
+        return self.manifest_version(table)[0]
 
-    def _manifest_version(self, table: Table) -> tuple[dict[str, Any] | None, str | None]:
+    def manifest_version(self, table: Table) -> Version:
+        """The published manifest and the token that a swap against it needs."""
         path = self.path(table_name(table), "manifest.json")
         content, token = read_version(self.fs, path)
         if content is None:
@@ -59,19 +66,19 @@ class Run:
         """Paths of the published parts, for `fs`."""
         return self._paths(self.manifest(table))
 
-    def _paths(self, manifest: dict[str, Any] | None) -> list[str]:
+    def _paths(self, manifest: Manifest | None) -> list[str]:
         return [self.path(manifest["table"], part["name"]) for part in manifest["parts"]] if manifest else []
 
     def read(self, table: Table) -> pl.DataFrame:
         """All published rows, with the declared types; an empty frame where nothing is published."""
         manifest = self.manifest(table)
         try:
-            frames = [_read_part(self.fs, path) for path in self._paths(manifest)]
+            frames = [read_part(self.fs, path, table) for path in self._paths(manifest)]
         except StoreError:
             if self.manifest(table) == manifest:
                 raise
             return self.read(table)  # the table was replaced while it was being read
-        return pl.concat([table.create_empty(), *(_typed(frame, table) for frame in frames)])
+        return pl.concat([table.create_empty(), *frames])
 
 
 def open_run(url: str) -> Run:
@@ -80,6 +87,8 @@ def open_run(url: str) -> Run:
         fs, root = fsspec.core.url_to_fs(str(url))
     except (ImportError, ValueError) as error:
         raise StoreError(f"--run {url}: {error}") from None
+    if is_local(fs) and Path(root).exists() and not Path(root).is_dir():
+        raise StoreError(f"--run {url}: this is a file; wanted a folder")
     return Run(str(url), fs, root.rstrip("/"))
 
 
@@ -107,49 +116,41 @@ class Provenance:
         }
 
 
-def publish(run: Run, table: Table, frame: pl.DataFrame, made_by: Provenance) -> dict[str, Any]:
-    """Replace a table by one part. The old parts go after the manifest no longer names them."""
-    part = _write_part(run, table, frame, 0)
-    before, _ = run._manifest_version(table)
-
-    def replaced(_: dict[str, Any] | None) -> dict[str, Any]:
-        return _manifest(table, [part], made_by, sealed=True)
-
-    after = _swap_manifest(run, table, replaced)
-    for old in before["parts"] if before else []:
-        if old["name"] != part["name"]:
-            remove(run.fs, run.path(table_name(table), old["name"]))
-    return after
+def publish(run: Run, table: Table, frame: pl.DataFrame, made_by: Provenance) -> Manifest:
+    """Replace a table by one part; Conflict where another writer changed the table meanwhile."""
+    return _replace(run, table, frame, made_by, run.manifest_version(table), sealed=True)
 
 
-def append(run: Run, table: Table, frame: pl.DataFrame, made_by: Provenance) -> dict[str, Any]:
+def append(run: Run, table: Table, frame: pl.DataFrame, made_by: Provenance) -> Manifest:
     """Add a part; writers that meet retry, so that no part is lost. Appending the same rows twice adds them once."""
-    part = _write_part(run, table, frame, None)
+    part = _write_part(run, table, frame, "part")
 
-    def grown(before: dict[str, Any] | None) -> dict[str, Any]:
+    def grown(before: Manifest | None) -> Manifest:
         parts = before["parts"] if before else []
         if all(old["name"] != part["name"] for old in parts):
             parts = [*parts, part]
         return _manifest(table, parts, made_by, sealed=False)
 
-    return _swap_manifest(run, table, grown)
+    return _change_manifest(run, table, grown)
 
 
 def seal(run: Run, table: Table) -> None:
     """Mark the fixed point of a table that grew by parts."""
     if (manifest := run.manifest(table)) and not manifest["sealed"]:
-        _swap_manifest(run, table, lambda before: {**(before or {}), "sealed": True})
+        _change_manifest(run, table, lambda before: {**(before or {}), "sealed": True})
 
 
 def set_aside(run: Run, table: Table, rows: pl.DataFrame) -> int:
     """Move rows out of a table into `<run>/set_aside/`, so that they are owed again; returns how many."""
-    manifest = run.manifest(table)
+    read = manifest, _ = run.manifest_version(table)
     if manifest is None or rows.is_empty():
         return 0
-    rest = run.read(table).join(rows.select(table.primary_key()), on=table.primary_key(), how="anti")
-    content, sha256 = _parquet(rows)
+    key = table.primary_key()
+    rest = run.read(table).join(rows.select(key), on=key, how="anti")
+    content, sha256 = parquet(rows.sort(key))
     write_whole(run.fs, run.path("set_aside", f"{table_name(table)}-{sha256[:16]}.parquet"), content)
-    publish(run, table, rest, Provenance(manifest["stage"], source_digest=manifest["source_digest"]))
+    made_by = Provenance(manifest["stage"], source_digest=manifest["source_digest"])
+    _replace(run, table, rest, made_by, read, sealed=False)
     return rows.height
 
 
@@ -157,13 +158,19 @@ def sweep(run: Run) -> list[str]:
     """Remove parts that no manifest names: what a killed writer left. Only the holder of the lock may call it."""
     swept = []
     for table in TABLES:
-        folder = run.path(table_name(table))
-        named = set(run.part_paths(table))
-        for path in run.fs.glob(f"{folder}/*.parquet") if run.fs.exists(folder) else []:
-            if path not in named:
-                remove(run.fs, path)
-                swept.append(path)
+        named = {part["name"] for part in (run.manifest(table) or {"parts": []})["parts"]}
+        for name in _listed(run, table_name(table)):
+            if name not in named and (name.startswith("part-") or name.endswith(".tmp")):
+                remove(run.fs, run.path(table_name(table), name))
+                swept.append(run.path(table_name(table), name))
     return swept
+
+
+def fence(run: Run) -> None:
+    """Make every manifest a new version, so that a swap which an earlier holder of the lock has in flight fails."""
+    for table in TABLES:
+        if run.manifest(table):
+            _change_manifest(run, table, lambda before: dict(before or {}))
 
 
 def digest(manifest: Mapping[str, Any] | None) -> str:
@@ -173,51 +180,40 @@ def digest(manifest: Mapping[str, Any] | None) -> str:
     return hashlib.sha256("".join(sorted(part["sha256"] for part in manifest["parts"])).encode()).hexdigest()
 
 
-def validate(table: Table, frame: pl.DataFrame, where: str = "") -> pl.DataFrame:
-    """The frame in declared column order, or a SchemaError that names what breaks the declaration."""
-    try:
-        return table.validate(frame, cast=False)
-    except (dy.exc.ValidationError, dy.exc.SchemaError) as error:
-        reason = " ".join(str(error).split())
-        raise SchemaError(f"{where or table_name(table)}: rows do not match the table's declaration: {reason}") from None
+def _replace(
+    run: Run, table: Table, frame: pl.DataFrame, made_by: Provenance, read: Version, *, sealed: bool
+) -> Manifest:
+    """Replace the version `read` of a table. Its parts go after the manifest no longer names them.
+
+    The new part is named for the new version, so that nobody can remove it while removing an older one.
+    """
+    before, token = read
+    part = _write_part(run, table, frame, f"part-{_next_version(before):05d}")
+    after = _swap_manifest(run, table, _manifest(table, [part], made_by, sealed=sealed), before, token)
+    for old in before["parts"] if before else []:
+        remove(run.fs, run.path(table_name(table), old["name"]))
+    return after
 
 
-def _write_part(run: Run, table: Table, frame: pl.DataFrame, number: int | None) -> dict[str, Any]:
-    """Write rows, sorted by key, as a part named for its content; enums as strings so that every reader opens it."""
-    content, sha256 = _parquet(validate(table, frame).sort(table.primary_key()))
-    name = f"part-{sha256[:16]}.parquet" if number is None else f"part-{number:05d}-{sha256[:16]}.parquet"
+def _write_part(run: Run, table: Table, frame: pl.DataFrame, prefix: str) -> dict[str, Any]:
+    """Write rows, sorted by key, as a part named for its content; returns its line in the manifest."""
+    content, sha256 = parquet(validate(table, frame).sort(table.primary_key()))
+    name = f"{prefix}-{sha256[:16]}.parquet"
     write_whole(run.fs, run.path(table_name(table), name), content)
     return {"name": name, "rows": frame.height, "sha256": sha256}
 
 
-def _parquet(frame: pl.DataFrame) -> tuple[bytes, str]:
-    buffer = io.BytesIO()
-    frame.with_columns(pl.col(pl.Enum).cast(pl.String)).write_parquet(buffer, compression="zstd")
-    content = buffer.getvalue()
-    return content, hashlib.sha256(content).hexdigest()
-
-
-def _read_part(fs: Any, path: str) -> pl.DataFrame:
+def _listed(run: Run, name: str) -> list[str]:
+    """File names in a folder of the run; a listing may lag, so nothing but tidying up may depend on it."""
+    folder = run.path(name)
+    run.fs.invalidate_cache(folder)
     try:
-        return pl.read_parquet(path if is_local(fs) else io.BytesIO(fs.cat_file(path)), glob=False)
+        return [path.rpartition("/")[2] for path in run.fs.ls(folder, detail=False)]
     except FileNotFoundError:
-        raise StoreError(f"{path}: the manifest names this part, but it is gone; restore it or use another run") from None
-    except pl.exceptions.ComputeError as error:
-        raise StoreError(f"{path}: not a readable Parquet file ({error}); restore it or use another run") from None
+        return []
 
 
-def _typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
-    schema = polars_schema(table)
-    if set(frame.columns) != set(schema):
-        missing, extra = sorted(set(schema) - set(frame.columns)), sorted(set(frame.columns) - set(schema))
-        raise SchemaError(
-            f"{table_name(table)}: its parts have other columns than this version declares "
-            f"(missing {missing}, unknown {extra}); it was made by another version: use another run"
-        )
-    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
-
-
-def _manifest(table: Table, parts: list[dict[str, Any]], made_by: Provenance, *, sealed: bool) -> dict[str, Any]:
+def _manifest(table: Table, parts: list[dict[str, Any]], made_by: Provenance, *, sealed: bool) -> Manifest:
     return {
         "table": table_name(table),
         "stage": made_by.stage,
@@ -241,42 +237,34 @@ def _version(distribution: str) -> str:
         return "not installed"
 
 
-def _swap_manifest(
-    run: Run, table: Table, change: Callable[[dict[str, Any] | None], dict[str, Any]]
-) -> dict[str, Any]:
-    """Read, change and swap until nobody else got in between; the run must not be locked by another owner."""
-    path = run.path(table_name(table), "manifest.json")
-    for _ in range(MAX_SWAPS):
-        require_unlocked(run)
-        before, token = run._manifest_version(table)
-        after = change(before)
-        after["version"] = (before or {}).get("version", 0) + 1
+def _change_manifest(run: Run, table: Table, change: Callable[[Manifest | None], Manifest]) -> Manifest:
+    """Read, change and swap until nobody else got in between."""
+    for attempt in range(MAX_SWAPS):
+        before, token = run.manifest_version(table)
         try:
-            swap(run.fs, path, json.dumps(after, indent=1, ensure_ascii=False).encode(), token)
+            return _swap_manifest(run, table, change(before), before, token)
         except Conflict:
-            continue
-        return after
-    raise StoreError(f"{path}: {MAX_SWAPS} swaps met another writer's; is a second process writing to this run?")
-
-
-def require_unlocked(run: Run) -> None:
-    """Refuse to write where the lock belongs to somebody else."""
-    content, _ = read_version(run.fs, run.path("lock.json"))
-    holder = json.loads(content) if content else None
-    if holder and holder["owner"] != run.owner and (run.owner or holder["expires_at"] > _now()):
-        raise StoreError(f"{run.url}: this process does not hold the run's lock; {describe_holder(holder)}")
-
-
-def describe_holder(holder: Mapping[str, Any]) -> str:
-    """Who holds a lock and since when, in words."""
-    return (
-        f"process {holder['pid']} on {holder['host']} holds it since {holder['acquired_at']} "
-        f"(lease until {holder['expires_at']})"
+            time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 5)))
+    raise StoreError(
+        f"{run.path(table_name(table))}: {MAX_SWAPS} swaps of its manifest met another writer's; "
+        "is a second process writing to this run?"
     )
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _swap_manifest(run: Run, table: Table, after: Manifest, before: Manifest | None, token: str | None) -> Manifest:
+    """Publish a manifest in place of the version that was read, unless the run is locked by another owner.
+
+    The lock is read after the manifest: a holder that takes over in between changes the version (`fence`).
+    """
+    require_unlocked(run)
+    after = {**after, "version": _next_version(before)}
+    content = json.dumps(after, indent=1, ensure_ascii=False).encode()
+    swap(run.fs, run.path(table_name(table), "manifest.json"), content, token)
+    return after
+
+
+def _next_version(before: Manifest | None) -> int:
+    return int(before["version"]) + 1 if before else 1
 
 
 def with_owner(run: Run, owner: str) -> Run:

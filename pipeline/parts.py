@@ -1,0 +1,61 @@
+"""A part: validated rows of a table, sorted by key, as one Parquet file that opens without our code."""
+
+import hashlib
+import io
+from typing import Any
+
+import dataframely as dy
+import polars as pl
+
+from pipeline.blobs import is_local
+from schemas.errors import SchemaError, StoreError
+from schemas.tables import polars_schema, table_name
+
+Table = type[dy.Schema]
+
+
+def validate(table: Table, frame: pl.DataFrame, where: str = "") -> pl.DataFrame:
+    """The frame in declared column order, or a SchemaError that names what breaks the declaration."""
+    try:
+        return table.validate(frame, cast=False)
+    except (dy.exc.ValidationError, dy.exc.SchemaError) as error:
+        reason = " ".join(str(error).partition("Resolved plan")[0].split())
+        raise SchemaError(
+            f"{where or table_name(table)}: rows do not match the table's declaration "
+            f"(its key is {', '.join(table.primary_key())}): {reason}"
+        ) from None
+
+
+def parquet(frame: pl.DataFrame) -> tuple[bytes, str]:
+    """Rows as a Parquet file, enums as plain strings so that every reader opens it; and its SHA-256."""
+    buffer = io.BytesIO()
+    frame.with_columns(pl.col(pl.Enum).cast(pl.String)).write_parquet(buffer, compression="zstd")
+    content = buffer.getvalue()
+    return content, hashlib.sha256(content).hexdigest()
+
+
+def read_part(fs: Any, path: str, table: Table) -> pl.DataFrame:
+    """The rows of a published part, with the table's types."""
+    try:
+        frame = pl.read_parquet(path if is_local(fs) else io.BytesIO(fs.cat_file(path)), glob=False)
+        return _typed(frame, table)
+    except FileNotFoundError:
+        raise StoreError(
+            f"{path}: the manifest names this part, but it is gone; restore it or use another run"
+        ) from None
+    except pl.exceptions.ComputeError as error:
+        raise StoreError(f"{path}: not a readable Parquet file ({error}); restore it or use another run") from None
+    except pl.exceptions.InvalidOperationError as error:
+        reason = " ".join(str(error).split())
+        raise SchemaError(f"{path}: made by another version of Coldstart ({reason}); use another run") from None
+
+
+def _typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    schema = polars_schema(table)
+    if set(frame.columns) != set(schema):
+        missing, extra = sorted(set(schema) - set(frame.columns)), sorted(set(frame.columns) - set(schema))
+        raise SchemaError(
+            f"{table_name(table)}: its parts have other columns than this version declares "
+            f"(missing {missing}, unknown {extra}); it was made by another version: use another run"
+        )
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
