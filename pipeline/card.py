@@ -1,0 +1,225 @@
+"""The data set card: Hugging Face Markdown, made from nothing but the evidence of the run and the examples themselves.
+
+Names and texts that come from sources, models and recipes are hostile: inline they stand in code spans, longer texts
+in fenced blocks that they cannot close, and control and invisible characters are taken out.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from pipeline.evidence import UNKNOWN, Evidence
+from schemas.tables import Examples
+
+GENERATED = "<!-- made by coldstart from the evidence of a run; do not edit -->"
+"""The mark of a card that may be overwritten."""
+
+SPLITS = ("train", "validation")
+LICENSES = (
+    "afl-3.0", "agpl-3.0", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0",
+    "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc0-1.0", "cdla-permissive-2.0", "gpl-3.0",
+    "isc", "mit", "mpl-2.0", "odbl", "odc-by", "unlicense",
+)  # fmt: skip
+"""Licences that the Hub knows by their SPDX id in lower case."""
+
+SECTIONS_SHOWN = ("screen", "band", "choose", "assemble")
+MAX_CELL = 200
+MAX_EXAMPLE = 3000
+BAR_WIDTH = 40
+
+
+def render_card(evidence: Evidence, examples: pl.DataFrame) -> str:
+    """The README.md of a data set: YAML front matter, then Markdown; the same evidence gives the same text."""
+    parts = [
+        *_front_matter(evidence, examples),
+        f"# {_escaped(evidence.name) or 'Cold-start data'}",
+        GENERATED,
+        *_summary(evidence, examples),
+        *_loading(),
+        *_section("Funnel", _table(evidence.funnel, code=("detail",))),
+        *_section("Pass rates", _histogram(evidence.histogram)),
+        *_section("Sources", _table(evidence.sources, code=("source", "revision", "license"))),
+        *_section("Models", _table(evidence.models, code=("model",))),
+        *_section("Verdicts", _table(evidence.verdicts, code=("verifier", "version", "reason"))),
+        *_section("Columns", _columns()),
+        *_section("An example", *_example(examples)),
+        *_section("Settings", _fenced(json.dumps(_settings(evidence.settings), indent=1, ensure_ascii=False), "json")),
+        *_section("Made with", ", ".join(f"{name} {_code(version)}" for name, version in evidence.versions.items())),
+        *_section("Known limits", "\n".join(f"- {limit}" for limit in _limits(evidence, examples))),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
+    """YAML that the Hub and `datasets` read; every value is JSON, which is YAML too."""
+    splits = [{"split": name, "path": f"data/{name}-*.parquet"} for name in SPLITS if name in set(examples["split"])]
+    fields = {
+        "pretty_name": _plain(evidence.name),
+        "license": _licenses(evidence),
+        "task_categories": ["text-generation"],
+        "size_categories": [_size(examples.height)],
+        "tags": ["coldstart", "sft", "reasoning", "planning"],
+        "configs": [{"config_name": "default", "data_files": splits}],
+    }
+    yield "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in fields.items()), "---"])
+
+
+def _licenses(evidence: Evidence) -> str | list[str]:
+    """Licences of the sources that examples come from, in the Hub's spelling."""
+    used = evidence.sources.filter(pl.col("n_examples") > 0)["license"].unique().sort().to_list()
+    known = [name.lower() if name.lower() in LICENSES else UNKNOWN if name == UNKNOWN else "other" for name in used]
+    found = sorted(set(known)) or [UNKNOWN]
+    return found[0] if len(found) == 1 else found
+
+
+def _size(n: int) -> str:
+    if n < 1000:
+        return "n<1K"
+    steps = ["1K", "10K", "100K", "1M", "10M", "100M"]
+    low = min(len(str(n)) - 4, len(steps) - 2)
+    return f"{steps[low]}<n<{steps[low + 1]}"
+
+
+def _summary(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
+    """What this is, in a paragraph that holds for these examples."""
+    n_plans = examples.filter(pl.col("plan_id") != "").height
+    n_reasoning = examples.filter(pl.col("rendering").str.contains("think")).height
+    sizes = ", ".join(f"{examples.filter(pl.col('split') == name).height:,} {name}" for name in SPLITS)
+    yield (
+        f"{examples.height:,} examples ({sizes}) for supervised fine-tuning before reinforcement learning: a problem, "
+        f"then one answer of a model, with its reasoning in {n_reasoning:,} of them and with a plan before it in "
+        f"{n_plans:,}. Every answer was judged correct by a program{_band(evidence)}."
+    )
+
+
+def _band(evidence: Evidence) -> str:
+    band = evidence.settings.get("recipe", {}).get("band")
+    if not band:
+        return ""
+    low, high = f"{band['low']:g}", f"{band['high']:g}"
+    return f", and every problem is neither too easy nor too hard: its pass rate is taken to lie in {low} to {high}"
+
+
+def _loading() -> Iterator[str]:
+    yield "## Loading"
+    yield _fenced(
+        'from datasets import load_dataset\n\nexamples = load_dataset("FOLDER_OR_HUB_ID")', "python"
+    )  # fmt: skip
+    yield "With TRL, which applies the chat template of the model to `messages`:"
+    yield _fenced(
+        "from trl import SFTConfig, SFTTrainer\n\n"
+        'trainer = SFTTrainer("MODEL", args=SFTConfig(assistant_only_loss=True), train_dataset=examples["train"])',
+        "python",
+    )
+    yield (
+        "Only the assistant's last message carries the loss; `train` says so for each message. Its text is "
+        "`<think>`, the plan, the reasoning, `</think>`, the answer. A chat template that adds or strips think tags "
+        "of its own must be told not to."
+    )
+
+
+def _section(title: str, *parts: str) -> Iterator[str]:
+    yield f"## {title}"
+    yield from parts
+
+
+def _table(frame: pl.DataFrame, code: Sequence[str]) -> str:
+    """A Markdown table; the columns in `code` hold text from outside."""
+    rows = [
+        [_code(value) if name in code else f"{value:,}" if isinstance(value, int) else str(value)
+         for name, value in row.items()]
+        for row in frame.iter_rows(named=True)
+    ]  # fmt: skip
+    rules = ["---:" if dtype.is_numeric() else "---" for dtype in frame.dtypes]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [frame.columns, rules, *rows])
+
+
+def _histogram(histogram: pl.DataFrame) -> str:
+    """Bars of prompts by pass rate; every prompt that has a bar is drawn with one block at least."""
+    most = max(1, *histogram["n_prompts"])
+    lines = [f"{'pass rate':<12}{'prompts':>8}{'examples':>10}"]
+    for label, n_prompts, n_examples in histogram.rows():
+        bar = "█" * -(-n_prompts * BAR_WIDTH // most)
+        lines.append(f"{label:<12}{n_prompts:>8,}{n_examples:>10,}  {bar}".rstrip())
+    return _fenced("\n".join(lines), "text")
+
+
+def _columns() -> str:
+    rows = [f"| `{name}` | {column.description} |" for name, column in Examples.columns().items()]
+    return "\n".join(["| column | meaning |", "| --- | --- |", *rows])
+
+
+def _example(examples: pl.DataFrame) -> Iterator[str]:
+    """The first example of the longest rendering, its messages cut where they are very long."""
+    row = examples.sort(pl.col("rendering").str.len_chars(), "example_id", descending=[True, False]).row(0, named=True)
+    yield f"`{row['example_id']}`, rendered as `{row['rendering']}`:"
+    for message in row["messages"]:
+        content = message["content"]
+        cut = f"\n[… {len(content) - MAX_EXAMPLE:,} more characters]" if len(content) > MAX_EXAMPLE else ""
+        yield f"{_code(message['role'])}{', which carries the loss' if message['train'] else ''}"
+        yield _fenced(content[:MAX_EXAMPLE] + cut, "text")
+
+
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What decided the rows: identity and the mutable settings of the stages; no paths, endpoints or workers."""
+    identity, recipe = settings.get("identity", {}), settings.get("recipe", {})
+    return {
+        "sources": identity.get("sources", {}),
+        "generators": settings.get("generators", {}),
+        **{name: recipe[name] for name in SECTIONS_SHOWN if name in recipe},
+    }
+
+
+def _limits(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
+    """What a reader could wrongly take for granted, as far as it applies."""
+    yield "A correct final answer does not make every step of the reasoning right; only the answer was judged."
+    yield "Examples were not compared with evaluation benchmarks: do not evaluate on the sources named above."
+    if evidence.models.height > 1:
+        n = evidence.models.height
+        yield f"Answers of {n} models are pooled: the pass rate of a problem is over all of them, not over one."
+    if evidence.n_uncertain:
+        yield f"Of the problems in the band, {evidence.n_uncertain:,} are so only probably, not at the confidence set."
+    if examples["pass_rate"].null_count():
+        yield "Some examples have no pass rate."
+    if UNKNOWN in examples["model_license"]:
+        yield "The terms of the models whose output this is are not recorded (`model_license` is `unknown`)."
+    if "validation" not in examples["split"].cast(pl.String):
+        yield "There is no validation split."
+    yield "Think tags within a model's own words are written `[think]` and `[/think]`, so that each block is one."
+    yield "`n_tokens` and `effort` count words between white space where `tokenizer` is `whitespace`."
+
+
+def _plain(text: str, limit: int = MAX_CELL) -> str:
+    """Text on one line without control, invisible and surrogate characters, cut at `limit`."""
+    shown = " ".join(_clean(text).split())
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _clean(text: str) -> str:
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+
+
+def _code(value: Any) -> str:
+    """A text from outside as a code span that nothing in it can end, nor the table cell around it.
+
+    >>> _code("a|b `<img>`")
+    "`a¦b '<img>'`"
+    """
+    text = _plain("" if value is None else str(value)).translate({ord("`"): "'", ord("|"): "¦"})
+    return f"`{text}`" if text else "-"
+
+
+def _escaped(text: str) -> str:
+    """A text from outside as Markdown that shows it, without links, images or HTML."""
+    return re.sub(r"([\\`*_\[\]<>|~&:@]|(?<=www)\.)", r"\\\1", _plain(text))
+
+
+def _fenced(text: str, language: str) -> str:
+    """A block of text from outside; its fence is longer than any in it."""
+    text = _clean(text)
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text}\n{fence}"

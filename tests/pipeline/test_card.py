@@ -1,0 +1,125 @@
+"""The card says what the run knows, and nothing in it can say more than it is."""
+
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.card import GENERATED, _code, _escaped, _fenced, render_card
+from pipeline.evidence import Evidence, evidence_of
+from schemas.tables import TABLES, Examples, frame_of, table_name
+
+HOSTILE = "a|b\n# c <script>x</script> ![i](http://e) `d` \\| \x1b[31m\u202e ---"
+
+
+def example(i: int = 0, **columns: Any) -> dict[str, Any]:
+    said = [("user", "problem", False), ("assistant", "<think>\nso\n</think>\n\n42", True)]
+    return {
+        "example_id": f"{i:032x}", "prompt_id": f"{i:032x}", "plan_id": "", "rollout_id": f"{i:032x}", "group_id": "g",
+        "split": "train", "messages": [dict(zip(("role", "content", "train"), m, strict=True)) for m in said],
+        "rendering": "think_answer", "effort": "low", "n_tokens": 4, "tokenizer": "whitespace", "pass_rate": 0.5,
+        "model": "m", "model_license": "unknown", "annotation": "none",
+    } | columns  # fmt: skip
+
+
+@pytest.fixture
+def evidence() -> Evidence:
+    """One source, one model, one verdict; settings with a path that must not be shown."""
+    settings = {
+        "identity": {"sources": {"planbench": {"kind": "pddl"}}, "models": {}, "band": {}},
+        "generators": {"f" * 32: {"role": "target", "model": "r1"}},
+        "recipe": {"name": "planbench", "data": "/home/me/secret", "band": {"low": 0.1, "high": 0.9},
+                   "export": {"to": "/home/me/out"}},
+    }  # fmt: skip
+    empty = {table_name(table): table.create_empty() for table in TABLES}
+    return replace(
+        evidence_of(empty, settings, [{"versions": {"polars": "2.1.0"}}]),
+        funnel=pl.DataFrame([{"step": "collected", "entity": "prompts", "n": 1234, "detail": "planbench 1234"}]),
+        sources=pl.DataFrame([{"source": "planbench", "revision": "abc", "license": "MIT", "n_prompts": 1234,
+                               "n_examples": 1}]),
+        models=pl.DataFrame([{"model": "r1", "n_rollouts": 5, "n_correct": 2, "n_examples": 1}]),
+    )  # fmt: skip
+
+
+def front_matter(card: str) -> dict[str, Any]:
+    import yaml  # comes with datasets
+
+    return yaml.safe_load(card.split("---\n")[1])
+
+
+def test_front_matter_is_what_the_hub_reads(evidence: Evidence) -> None:
+    examples = frame_of(Examples, [example(0), example(1, split="validation")])
+    assert front_matter(render_card(evidence, examples)) == {
+        "pretty_name": "planbench",
+        "license": "mit",
+        "task_categories": ["text-generation"],
+        "size_categories": ["n<1K"],
+        "tags": ["coldstart", "sft", "reasoning", "planning"],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [
+                    {"split": "train", "path": "data/train-*.parquet"},
+                    {"split": "validation", "path": "data/validation-*.parquet"},
+                ],
+            }
+        ],
+    }
+
+
+def test_licenses_are_those_of_the_sources_in_use(evidence: Evidence) -> None:
+    rows = [("Apache-2.0", 1), ("Own-Terms", 2), ("GPL-3.0", 0)]
+    sources = pl.DataFrame([
+        {"source": name, "revision": "r", "license": name, "n_prompts": 9, "n_examples": n} for name, n in rows
+    ])  # fmt: skip
+    card = render_card(replace(evidence, sources=sources), frame_of(Examples, [example()]))
+    assert front_matter(card)["license"] == ["apache-2.0", "other"]
+    assert "`Own-Terms`" in card
+
+
+def test_card_holds_the_evidence_and_every_columns_sentence(evidence: Evidence) -> None:
+    card = render_card(evidence, frame_of(Examples, [example()]))
+    assert "| collected | prompts | 1,234 | `planbench 1234` |" in card
+    assert "| `r1` | 5 | 2 | 1 |" in card
+    assert "0.1 to 0.9" in card
+    assert "polars `2.1.0`" in card
+    assert "There is no validation split." in card
+    assert GENERATED in card
+    assert all(f"| `{name}` | {column.description} |" in card for name, column in Examples.columns().items())
+
+
+def test_card_shows_an_example_and_no_path(evidence: Evidence) -> None:
+    card = render_card(evidence, frame_of(Examples, [example(0, rendering="answer"), example(1)]))
+    assert "```text\n<think>\nso\n</think>\n\n42\n```" in card
+    assert "/home" not in card
+
+
+def test_same_evidence_gives_the_same_card(evidence: Evidence) -> None:
+    rows = [example(0), example(1)]
+    assert render_card(evidence, frame_of(Examples, rows)) == render_card(evidence, frame_of(Examples, rows[::-1]))
+
+
+def test_hostile_text_stays_text(evidence: Evidence) -> None:
+    sources = evidence.sources.with_columns(pl.lit(HOSTILE).alias(name) for name in ("source", "revision", "license"))
+    models = evidence.models.with_columns(model=pl.lit(HOSTILE))
+    said = [{"role": "assistant", "content": f"````\n# owned\n{HOSTILE}", "train": True}]
+    hostile = replace(evidence, name=HOSTILE, sources=sources, models=models)
+    card = render_card(hostile, frame_of(Examples, [example(messages=said)]))
+    shown = "`a¦b # c <script>x</script> ![i](http://e) 'd' \\¦ [31m ---`"
+    assert f"| {shown} | {shown} | {shown} | 1,234 | 1 |" in card
+    assert "`````text\n````\n# owned\n" in card
+    assert "\x1b" not in card
+    assert "\u202e" not in card
+    assert set(front_matter(card)) >= {"pretty_name", "configs"}
+
+
+@given(st.text() | st.sampled_from([HOSTILE, "`", "|", "\\", "www.e.com"]))
+def test_no_text_ends_its_span_title_or_block(text: str) -> None:
+    assert _code(text) == "-" or (_code(text).count("`") == 2 and "|" not in _code(text))
+    assert "\n" not in _code(text) + _escaped(text)
+    fence, *_, last = _fenced(text, "").split("\n")
+    assert last == fence
+    assert fence not in _fenced(text, "")[len(fence) : -len(fence)]
