@@ -138,15 +138,23 @@ def _verb(action: str, mention: str) -> str:
 
 
 def find_plans(text: str, reader: Reader) -> list[Plan]:
-    """Every plan in a text, in order: the [PLAN] blocks if there are any (maybe empty), else all runs of steps."""
+    """Every plan in a text, in order: its [PLAN] blocks where it has such marks, else all runs of steps.
+
+    Only a blank block that is closed is an empty plan; a block whose words are no steps is none.
+    """
     if not (marks := list(_MARK.finditer(text))):
         return [plan for plan in _runs(text, reader) if plan.steps]
-    blocks = [] if marks[0][1] else [("", text[: marks[0].start()])]
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    for mark, end in zip(marks, ends, strict=True):
-        if mark[1]:
-            blocks.append((_last_line(text[: mark.start()]), text[mark.end() : end]))
-    return [Plan(intro, [step for run in _runs(body, reader) for step in run.steps]) for intro, body in blocks]
+    starts = [0] + [mark.end() for mark in marks]
+    ends = [mark.start() for mark in marks] + [len(text)]
+    plans = []
+    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        is_opened, is_closed = i > 0 and bool(marks[i - 1][1]), i < len(marks) and bool(marks[i][2])
+        if not is_opened and (i > 0 or not is_closed):
+            continue
+        steps = [step for run in _runs(text[start:end], reader) for step in run.steps]
+        if steps or (is_opened and is_closed and not text[start:end].strip()):
+            plans.append(Plan(_last_line(text[starts[i - 1] : ends[i - 1]]) if i else "", steps))
+    return plans
 
 
 def _last_line(text: str) -> str:

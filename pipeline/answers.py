@@ -9,6 +9,8 @@ from fractions import Fraction
 
 MAX_ANSWER_CHARS = 1_000
 MAX_PHRASE_CHARS = 300
+MAX_BOXES = 100
+"""Only so many of the last boxes are read: a response with more is junk, whose cost must stay bounded."""
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _THINKING_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
@@ -17,7 +19,7 @@ _HASHES = re.compile(r"####[ \t]*([^\n#]{1,300})")
 _PHRASE = re.compile(r"\banswer\b[\s*_]*(?:is|:|=)[\s*_:=]*([^\n]{1,300})", re.IGNORECASE)
 _LAST_LINE = re.compile(r"[*_\s]*(?:A|Answer)[*_]*:[*_\s]*(\S.*)", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?;](?=\s|$)")
-_NUMERAL = r"(?:\d{1,3}(?:,\d{3})+|\d{1,60})(?:\.\d{0,60})?|\.\d{1,60}"
+_NUMERAL = r"(?:\d{1,3}(?:,\d{3})+|\d{1,60})(?:\.\d{1,60})?|\.\d{1,60}"
 _NUMBER = re.compile(
     rf"(?P<sign>[-+]?)\s*(?:(?P<whole>{_NUMERAL})(?:\s*/\s*(?P<under>{_NUMERAL}))?"
     rf"|\\frac\{{?(?P<top>\d+)\}}?\{{?(?P<bottom>\d+)\}}?)\s*(?P<percent>%|percent\b)?\s*(?P<unit>[^\d\\=<>+*^(){{}}]*)"
@@ -92,7 +94,9 @@ def without_thinking(text: str) -> str:
 def _boxed(text: str) -> list[str]:
     r"""The contents of every closed `\boxed{...}`, outermost ones only."""
     found, start = [], 0
-    while match := _BOX.search(text, start):
+    for match in list(_BOX.finditer(text))[-MAX_BOXES:]:
+        if match.start() < start:
+            continue
         depth, place = 1, match.end()
         while depth and place < len(text) and place - match.end() <= MAX_ANSWER_CHARS:
             escaped = text[place - 1] == "\\"
@@ -151,7 +155,7 @@ def number(text: str) -> Number | None:
 
 
 def _is_unit(text: str) -> bool:
-    words = re.split(r"[\s/.]+", text.strip(" ."))
+    words = re.split(r"[\s/.]+", text.strip().rstrip("."))
     return words == [""] or (
         len(words) <= 5 and all(_UNIT.fullmatch(word) and word.lower() not in _NO_UNIT for word in words)
     )

@@ -1,5 +1,6 @@
 """Call functions in a worker process that has little memory and no environment, and kill it when time is up."""
 
+import atexit
 import contextlib
 import os
 import resource
@@ -28,6 +29,12 @@ class LimitedWorkers:
     def __init__(self, warm: Callable[[], None]) -> None:
         self._warm = warm
         self._idle: list[ProcessPoolExecutor] = []
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End the idle processes; the next call starts another."""
+        while self._idle:
+            self._idle.pop().shutdown(kill_workers=True)
 
     def call(self, function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
         """The function's result, or its exception; OutOfTime where it takes longer than `seconds`."""

@@ -16,6 +16,7 @@ from functools import lru_cache
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.actions import Plan, Reader, find_plans
+from pipeline.answers import without_thinking
 from pipeline.pddl import (
     GOAL_NOT_REACHED,
     GOAL_REACHED,
@@ -52,7 +53,7 @@ class Task(BaseModel):
 
 def verify(task: Task, rollout: Rollout) -> Verdict:
     """Judge the one plan of a response; `failed_step` is the first step that cannot be carried out, from 1."""
-    plans = find_plans(rollout.text, _reader(task.domain, task.problem, tuple(task.objects.items())))
+    plans = find_plans(without_thinking(rollout.text), _reader(task.domain, task.problem, tuple(task.objects.items())))
     if not plans:
         return Verdict("undecided", NO_ANSWER)
     if (plan := the_plan(plans)) is None:
