@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from pipeline import plugins
 from pipeline.sources import Prompt
 from schemas import ids
 from schemas.errors import SchemaError
-from schemas.recipe import explain
 from schemas.tables import Prompts, frame_of
 
 READS: tuple[()] = ()
@@ -25,8 +24,8 @@ def run(existing: pl.DataFrame, offered: Iterable[tuple[str, Prompt]], config: B
     """The prompts table, sorted by id: one row an offered (source name, prompt) and one a withdrawn row of `existing`.
 
     A prompt that says something else under its old key is another prompt, and the old one is withdrawn. Raises
-    SchemaError where a source gives one key twice and where a verifier cannot read the task, RecipeError where there
-    is no such verifier; each says where the row stands.
+    SchemaError where a source gives one key twice or a task is not JSON, RecipeError where there is no such verifier;
+    each says where the row stands. Whether the verifier can read the task is for `screen` to decide.
     """
     frame = frame_of(Prompts, list(_rows(offered)))
     gone = existing.join(frame, on="prompt_id", how="anti").with_columns(is_withdrawn=True)
@@ -48,8 +47,11 @@ def _rows(offered: Iterable[tuple[str, Prompt]]) -> Iterator[dict[str, Any]]:
 
 def _row(source: str, prompt: Prompt) -> dict[str, Any]:
     where = prompt.origin or f"source {source} key {prompt.source_key}"
-    _check_task(prompt, where)
-    content_hash = ids.content_hash(prompt.messages, prompt.task)
+    plugins.load("verifiers", prompt.verifier, where=where)
+    try:
+        content_hash = ids.content_hash(prompt.messages, prompt.task)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"{where}: task: wanted JSON values ({error})") from None
     prompt_id = ids.prompt_id(source, prompt.source_key, content_hash)
     has_group = prompt.group is not None
     return {
@@ -69,16 +71,3 @@ def _row(source: str, prompt: Prompt) -> dict[str, Any]:
         "group_id": ids.content_id("group", source=source, group=prompt.group) if has_group else prompt_id,
         "is_withdrawn": False,
     }
-
-
-def _check_task(prompt: Prompt, where: str) -> None:
-    """Raise where the verifier is unknown or cannot read the task: before any sample is paid for."""
-    verifier = plugins.load("verifiers", prompt.verifier, where=where)
-    try:
-        verifier.Task.model_validate(prompt.task)
-    except ValidationError as error:
-        raise SchemaError(f"{explain(error, verifier.Task, f'{where}: task')} (verifier {prompt.verifier})") from None
-    try:
-        ids.canonical_json(prompt.task)
-    except (TypeError, ValueError) as error:
-        raise SchemaError(f"{where}: task: wanted JSON values ({error})") from None

@@ -1,24 +1,22 @@
 """Rows as prompts: which column holds what, as the recipe's `columns` table says it.
 
-Shared by the sources that read rows (`files`, `hub`); `value_at` also serves recordings.
+Shared by the sources that read rows, `files` and `hub`.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
 from pipeline import plugins
-from pipeline.rows import json_text, require_column
+from pipeline.records import Record, Row, matches, messages_in, parsed, value_at
+from pipeline.rows import json_text, short
 from pipeline.sources import Prompt
 from schemas.errors import RecipeError, SchemaError
 from schemas.ids import content_hash
 from schemas.recipe import Settings
-
-Record = Mapping[str, Any]
 
 
 class Columns(Settings):
@@ -76,7 +74,7 @@ def prompts_of(
     for origin, record in rows:
         if not matches(record, config.where, origin):
             continue
-        prompt = _prompt(_Row(record, config.columns, origin), config, revision, license)
+        prompt = _prompt(Row(record, config.columns, origin), config, revision, license)
         said = hashlib.sha256(json_text(asdict(prompt) | {"origin": ""}).encode()).hexdigest()
         first, before = seen.setdefault(prompt.source_key, (origin, said))
         if before != said:
@@ -88,81 +86,10 @@ def prompts_of(
             yield prompt
 
 
-def value_at(record: Record, name: str, origin: str) -> Any:
-    """The value of a column; `a.b` reads into nested objects, null where one of them is null.
-
-    Raises SchemaError, which says which columns there are, where there is no such column.
-
-    >>> value_at({"usage": {"tokens": 3}}, "usage.tokens", "f.jsonl line 1")
-    3
-    """
-    if name in record:
-        return record[name]
-    value: Any = record
-    for part in name.split("."):
-        if value is None:
-            break
-        if not isinstance(value, Mapping) or part not in value:
-            require_column(name, record, origin)
-        value = value[part]
-    return value
-
-
-def matches(record: Record, where: Mapping[str, Any], origin: str) -> bool:
-    """Whether every column that `where` names has the wanted value, or one of a list of them; true is not 1.
-
-    >>> matches({"style": "zero_shot", "n": 1}, {"style": ["zero_shot", "one_shot"], "n": 1}, "f.jsonl line 1")
-    True
-    """
-    for name, wanted in where.items():
-        value = value_at(record, name, origin)
-        options = wanted if isinstance(wanted, list) else [wanted]
-        if not any(value == option and isinstance(value, bool) is isinstance(option, bool) for option in options):
-            return False
-    return True
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One record, read field by field; each error says where, which field and column, what was found and wanted."""
-
-    record: Record
-    columns: Columns
-    origin: str
-
-    def value(self, field: str) -> Any:
-        """The value of the field's column; None where the recipe names no column."""
-        name = getattr(self.columns, field)
-        return value_at(self.record, name, self.origin) if name else None
-
-    def optional(self, field: str) -> str | None:
-        """Text, a number as text, or None."""
-        value = self.value(field)
-        if value is None or isinstance(value, str):
-            return value
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.wrong(field, value, "text or a number")
-        return json_text(value)
-
-    def text(self, field: str) -> str:
-        """Text that must be there."""
-        value = self.optional(field)
-        if value is None or not value.strip():
-            raise self.wrong(field, value, "text that is not empty")
-        return value
-
-    def wrong(self, field: str, found: Any, wanted: str) -> SchemaError:
-        """The error for a value that does not fit its field."""
-        return SchemaError(f"{self.origin}: {field} ({self._named(field)}): found {_short(found)}, wanted {wanted}")
-
-    def _named(self, field: str) -> str:
-        return f"column {getattr(self.columns, field)!r}"
-
-
-def _prompt(row: _Row, config: RowSettings, revision: str, license: str) -> Prompt:
-    messages = _messages(row, config.system)
-    task = config.task | _task(row)
-    names = row.columns
+def _prompt(row: Row, config: RowSettings, revision: str, license: str) -> Prompt:
+    names = config.columns
+    messages = _messages(row, names, config.system)
+    task = config.task | _task(row, names.task)
     return Prompt(
         source_key=row.text("source_key") if names.source_key else _hash(messages, task, row.origin),
         messages=messages,
@@ -179,33 +106,27 @@ def _prompt(row: _Row, config: RowSettings, revision: str, license: str) -> Prom
     )
 
 
-def _messages(row: _Row, system: str) -> list[dict[str, str]]:
-    """The prompt as messages of role and content; other keys of a message are left out."""
-    if row.columns.text:
+def _messages(row: Row, columns: Columns, system: str) -> list[dict[str, str]]:
+    """The prompt as messages; the system message goes before those that have none."""
+    if columns.text:
         messages = [{"role": "user", "content": row.text("text")}]
     else:
-        found = _parsed(row.value("messages"))
-        if not isinstance(found, list) or not found or not all(_is_message(message) for message in found):
-            raise row.wrong("messages", found, 'a list such as [{"role": "user", "content": "..."}]')
-        if found[-1]["role"] == "assistant":
-            raise row.wrong("messages", found[-1], "a prompt; the last message is an answer: take it out")
-        messages = [{"role": message["role"], "content": message["content"]} for message in found]
+        messages = messages_in(row.value("messages")) or []
+        if not messages:
+            raise row.wrong("messages", row.value("messages"), 'a list such as [{"role": "user", "content": "..."}]')
+        if messages[-1]["role"] == "assistant":
+            raise row.wrong("messages", messages[-1], "a prompt; the last message is an answer: take it out")
     if system and all(message["role"] != "system" for message in messages):
         messages.insert(0, {"role": "system", "content": system})
     return messages
 
 
-def _is_message(message: Any) -> bool:
-    return isinstance(message, Mapping) and all(isinstance(message.get(key), str) for key in ("role", "content"))
-
-
-def _task(row: _Row) -> dict[str, Any]:
+def _task(row: Row, columns: str | dict[str, str]) -> dict[str, Any]:
     """What the row says of the verifier's task; a field that is null is left out."""
-    columns = row.columns.task
     if isinstance(columns, dict):
         found = {field: value_at(row.record, name, row.origin) for field, name in columns.items()}
     elif columns:
-        found = _parsed(row.value("task"))
+        found = parsed(row.value("task"))
         if not isinstance(found, Mapping):
             raise row.wrong("task", found, "a JSON object")
     else:
@@ -213,21 +134,8 @@ def _task(row: _Row) -> dict[str, Any]:
     return {field: value for field, value in found.items() if value is not None}
 
 
-def _parsed(value: Any) -> Any:
-    """JSON text as its value, where it is JSON; anything else as it is."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError):
-        return value
-
-
 def _hash(messages: list[dict[str, str]], task: Record, origin: str) -> str:
     try:
         return content_hash(messages, task)
     except (TypeError, ValueError) as error:
-        raise SchemaError(f"{origin}: task: found {_short(task)}, wanted JSON values ({error})") from None
-
-
-def _short(value: Any, limit: int = 80) -> str:
-    text = json_text(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+        raise SchemaError(f"{origin}: task: found {short(task)}, wanted JSON values ({error})") from None

@@ -93,12 +93,13 @@ def read_rows(path: str | Path, required: Sequence[str] = ()) -> pl.DataFrame:
 
 def require_column(name: str, names: Iterable[str], where: str | Path) -> None:
     """Raise a SchemaError that says which columns there are, and the nearest, where `name` is none of them."""
-    names = list(names)
+    names = [str(known) for known in names]
     if name in names:
         return
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise SchemaError(f"{where}: no column {name!r}; it has {', '.join(map(str, names)) or 'no columns'}{hint}")
+    shown = " ".join(", ".join(names).split()) or "no columns"
+    raise SchemaError(f"{where}: no column {name!r}; it has {shown[:300]}{hint}")
 
 
 def require_unique(frame: pl.DataFrame, column: str, path: str | Path) -> None:
@@ -190,6 +191,12 @@ def json_text(value: Any) -> str:
         raise SchemaError("a value is nested too deeply to be written as JSON") from None
 
 
+def short(value: Any, limit: int = 80) -> str:
+    """A value as JSON, cut to `limit` characters, for a message of one line."""
+    text = json_text(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
 def open_bytes(path: str | Path) -> BinaryIO:
     """A file or fsspec URL for reading; a SchemaError of one line where it cannot be opened."""
     try:
@@ -227,7 +234,7 @@ def _iter_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _record(line: bytes, path: str | Path, number: int) -> dict[str, Any]:
     try:
         value = json.loads(line.decode("utf-8"))
-        value = _whole(value) if _SURROGATE_ESCAPE.search(line) else value
+        value = without_surrogates(value) if _SURROGATE_ESCAPE.search(line) else value
     except UnicodeDecodeError as error:
         raise SchemaError(f"{place(path, number)}: not UTF-8 at byte {error.start + 1} of the line") from None
     except json.JSONDecodeError as error:
@@ -235,18 +242,18 @@ def _record(line: bytes, path: str | Path, number: int) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # an integer of thousands of digits, nesting without end
         raise SchemaError(f"{place(path, number)}: JSON that cannot be read: {_first_line(error)}") from None
     if not isinstance(value, dict):
-        raise SchemaError(f"{place(path, number)}: wanted a JSON object, found {_short(value)}")
+        raise SchemaError(f"{place(path, number)}: wanted a JSON object, found {short(value)}")
     return value
 
 
-def _whole(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
     """The same value with lone surrogates replaced."""
     if isinstance(value, str):
         return _SURROGATE.sub(REPLACEMENT, value)
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_whole(key): _whole(item) for key, item in value.items()}
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
     return value
 
 
@@ -285,8 +292,3 @@ def _iter_parquet(path: str | Path) -> Iterator[dict[str, Any]]:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _short(value: Any, limit: int = 60) -> str:
-    text = json_text(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
