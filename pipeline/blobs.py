@@ -45,8 +45,9 @@ def read_version(fs: Any, path: str) -> tuple[bytes | None, str | None]:
     try:
         if _is_s3(fs):
             # The tag is read first: if the file changes in between, the swap fails, which is the safe way round.
+            # Content comes in one request: several, after asking for the length, may mix two versions.
             token = fs.info(path, refresh=True)["ETag"]
-            return fs.cat_file(path), token
+            return fs.cat_file(path, max_concurrency=1), token
         content = fs.cat_file(path)
     except (FileNotFoundError, NotADirectoryError):
         return None, None

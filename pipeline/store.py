@@ -82,9 +82,12 @@ class Run:
 
 
 def open_run(url: str) -> Run:
-    """A run on a local path or any fsspec URL; nothing is created until something is written."""
+    """A run on a local path or any fsspec URL; nothing is created until something is written.
+
+    Listings are not cached: s3fs looks files up in its cache, and would not find what others wrote since.
+    """
     try:
-        fs, root = fsspec.core.url_to_fs(str(url))
+        fs, root = fsspec.core.url_to_fs(str(url), use_listings_cache=False)
     except (ImportError, ValueError) as error:
         raise StoreError(f"--run {url}: {error}") from None
     if is_local(fs) and Path(root).exists() and not Path(root).is_dir():
@@ -206,7 +209,6 @@ def _write_part(run: Run, table: Table, frame: pl.DataFrame, prefix: str) -> dic
 def _listed(run: Run, name: str) -> list[str]:
     """File names in a folder of the run; a listing may lag, so nothing but tidying up may depend on it."""
     folder = run.path(name)
-    run.fs.invalidate_cache(folder)
     try:
         return [path.rpartition("/")[2] for path in run.fs.ls(folder, detail=False)]
     except FileNotFoundError:
