@@ -34,7 +34,7 @@ class Evidence:
     sources: pl.DataFrame
     """source, revision, license, n_prompts, n_examples."""
     models: pl.DataFrame
-    """model, n_rollouts, n_correct, n_examples, of solve rollouts."""
+    """model, n_rollouts, n_correct, n_examples, of solve rollouts that came back."""
     verdicts: pl.DataFrame
     """verifier, version, outcome, reason, n_rollouts, of solve rollouts."""
     histogram: pl.DataFrame
@@ -150,7 +150,7 @@ def _sources(tables: Tables) -> pl.DataFrame:
 def _models(solved: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
     is_correct, is_shown = pl.col("outcome") == "correct", pl.col("rollout_id").is_in(examples["rollout_id"].to_list())
     counts = {"n_rollouts": pl.len(), "n_correct": is_correct.sum(), "n_examples": is_shown.sum()}
-    return solved.group_by("model").agg(**counts).sort("model")
+    return solved.filter(pl.col("text").is_not_null()).group_by("model").agg(**counts).sort("model")
 
 
 def _verdicts(solved: pl.DataFrame) -> pl.DataFrame:

@@ -77,7 +77,7 @@ def tables() -> dict[str, pl.DataFrame]:
             rollout(1, 0, model="n"),
             rollout(2, 0, model=None),
             rollout(3, 1),
-            rollout(4, 3, text=None, finish_reason="error", error_kind="not_run"),
+            rollout(4, 3, model=None, text=None, finish_reason="error", error_kind="not_run"),
             rollout(9, 0, arm="write_plan", role="planner"),
         ],
         verdicts=[
@@ -116,7 +116,7 @@ def test_funnel_says_where_every_row_went(tables: dict[str, pl.DataFrame]) -> No
 
 def test_models_and_sources_are_counted(tables: dict[str, pl.DataFrame]) -> None:
     evidence = evidence_of(tables, {}, [])
-    assert evidence.models.rows() == [("m", 3, 1, 1), ("n", 1, 0, 0), ("unknown", 1, 0, 0)]
+    assert evidence.models.rows() == [("m", 2, 1, 1), ("n", 1, 0, 0), ("unknown", 1, 0, 0)]
     assert evidence.sources.rows() == [("other", "r1", "MIT", 1, 0), ("s", "r1", "MIT", 3, 1)]
     assert evidence.n_uncertain == 1
 
