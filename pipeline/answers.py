@@ -46,7 +46,7 @@ _NO_UNIT = frozenset(
     }
 )
 _FUNCTIONS = re.compile(r"\\[a-zA-Z]+|\b(?:sqrt|sin|cos|tan|log|exp|pi|inf)\b")
-_WORD = re.compile(r"[A-Za-z]{3,}|\b(?:or|is|to|of|in|at|by|we|if|as|so|no|an)\b", re.IGNORECASE)
+_WORD = re.compile(r"[A-Za-z]{3,}|\b[A-Za-z]{2}\b")
 _DROPPED = re.compile(r"\\left|\\right|\\[!,;: ]|\\displaystyle|\\\(|\\\)|\\\[|\\\]|[$€£¥`]|(?<![*])\*\*(?![*\d])")
 
 

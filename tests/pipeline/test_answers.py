@@ -28,6 +28,8 @@ from pipeline.answers import final_answers, is_value, number
         ("A: 18\nmore", []),
         ("-3/4", ["-3/4"]),
         ("$\\sqrt{2}$", ["\\sqrt{2}"]),
+        ("2ab", ["2ab"]),
+        ("hm", []),
         ("so it must be 4", []),
         ("4\n5", []),
         ("", []),
