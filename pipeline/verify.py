@@ -41,9 +41,7 @@ class Config(BaseModel):
     """How much verification runs at a time; never decides a verdict."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    workers: int = Field(
-        1, ge=1, description="Threads that verify; each has its own worker process where one is needed."
-    )
+    workers: int = Field(default=1, ge=1, description="Threads that verify; each has its own worker process if needed.")
 
 
 def wanted(prompts: pl.DataFrame, rollouts: pl.DataFrame, config: Config) -> pl.DataFrame:

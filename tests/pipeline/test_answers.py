@@ -65,7 +65,9 @@ def test_fractions_are_exact(top: int, bottom: int) -> None:
 
 def test_a_percent_sign_may_be_left_out_but_not_misread() -> None:
     half, fifty, fifty_percent = number("0.5"), number("50"), number("50\\%")
-    assert half and fifty and fifty_percent
+    assert half is not None
+    assert fifty is not None
+    assert fifty_percent is not None
     assert fifty_percent.equals(fifty)
     assert fifty_percent.equals(half)
     assert not fifty.equals(half)

@@ -111,3 +111,30 @@ def test_a_failed_step_is_the_first_that_fails(plan: list[Step]) -> None:
     done = run(plan)
     if done.failed_step:
         assert run(plan[: done.failed_step - 1]).failed_step is None
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_unified_planning_gives_the_same_verdicts() -> None:
+    reader_of = pytest.importorskip("unified_planning.io").PDDLReader
+    engines = pytest.importorskip("unified_planning.engines")
+    pytest.importorskip("unified_planning.shortcuts").get_environment().credits_stream = None
+    problem = PROBLEM.replace("x1 - (either box room)", "x1 - box")
+    reader = reader_of()
+    theirs = reader.parse_problem_string(DOMAIN, problem)
+    ours = read_problem(DOMAIN, problem)
+    walks: list[Step] = [("walk", "hall", "den"), ("walk", "den", "den")]
+    for plan in (
+        PLAN,
+        [],
+        PLAN[:2],
+        PLAN[1:],
+        PLAN[::-1],
+        [*PLAN, *PLAN],
+        [*PLAN, *walks[:1]],
+        walks,
+        [*PLAN[:2], PLAN[0]],
+    ):
+        text = "\n".join(f"({' '.join(step)})" for step in plan)
+        valid = bool(engines.SequentialPlanValidator().validate(theirs, reader.parse_plan_string(theirs, text)))
+        assert valid == (execute(ours, plan).reason == "goal_reached"), text
