@@ -10,7 +10,6 @@ from pipeline.evidence import funnel
 from pipeline.journal import journal_folder, leftover
 from pipeline.lease import describe_holder
 from pipeline.lock import holder, is_stale
-from pipeline.query import query
 from pipeline.resolve import RECIPE_FILE
 from pipeline.store import Run
 from schemas.errors import StoreError
@@ -62,6 +61,8 @@ def funnel_frame(run: Run) -> pl.DataFrame:
 
 def why_frame(run: Run, id: str) -> pl.DataFrame:
     """The fate of whatever has this id (or begins with it), its prompt's fate first."""
+    from pipeline.query import query  # DuckDB only where it is used: its bindings are noisy when a worker exits
+
     _require_hex(id)
     found = query(
         run,
