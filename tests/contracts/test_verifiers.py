@@ -97,4 +97,4 @@ def test_the_docstring_says_what_is_covered_and_what_is_not(verifier: ModuleType
     assert "Covers:" in verifier.__doc__
     assert "Does not cover:" in verifier.__doc__
     assert int(verifier.VERSION) >= 1
-    assert verifier.VERSION == str(int(verifier.VERSION))
+    assert str(int(verifier.VERSION)) == verifier.VERSION
