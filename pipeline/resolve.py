@@ -1,5 +1,6 @@
 """A recipe with its plug-ins looked up: paths made absolute, settings checked, identities computed."""
 
+import contextlib
 import json
 import uuid
 from collections.abc import Mapping
@@ -85,9 +86,14 @@ def _absolute(module: ModuleType, options: Mapping[str, Any], data: str) -> dict
     for name, field in module.Config.model_fields.items():
         extra = field.json_schema_extra
         if isinstance(extra, dict) and extra.get("path") and isinstance(result.get(name), str):
-            value = result[name]
-            result[name] = value if "://" in value else str(Path(data).expanduser().absolute() / value)
+            result[name] = _under(data, result[name])
     return result
+
+
+def _under(data: str, path: str) -> str:
+    if "://" in path or Path(path).is_absolute():
+        return path
+    return f"{data.rstrip('/')}/{path}" if "://" in data else str(Path(data).expanduser().absolute() / path)
 
 
 def bind(run: Run, resolved: Resolved) -> None:
@@ -114,10 +120,11 @@ def bind(run: Run, resolved: Resolved) -> None:
 
 
 def _stored(path: str, content: bytes) -> dict[str, Any]:
-    try:
-        stored: dict[str, Any] = json.loads(content)
-    except ValueError as error:
-        raise StoreError(f"{path}: not a readable recipe ({error}); restore it or use another run") from None
+    stored: dict[str, Any] | None = None
+    with contextlib.suppress(ValueError):
+        stored = json.loads(content)
+    if not isinstance(stored, dict) or "identity" not in stored:
+        raise StoreError(f"{path}: not a readable recipe; restore it or use another run")
     return stored
 
 

@@ -4,6 +4,7 @@ import datetime
 import json
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -180,24 +181,13 @@ def test_the_digest_depends_on_rows_and_not_on_the_order_of_parts(tmp_path: Path
 
 
 def test_of_writers_that_append_at_once_no_part_is_lost(run: Run) -> None:
-    failures: list[BaseException] = []
-    start = threading.Barrier(8)
+    def write(writer: str) -> None:
+        for number in range(5):
+            append(run, Bands, bands(f"{writer}{number}"), MADE_BY)
 
-    def work(writer: int) -> None:
-        start.wait()
-        try:
-            for number in range(5):
-                append(run, Bands, bands(f"{writer + 1}{number}"), MADE_BY)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work, args=(writer,)) for writer in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    assert ids(run) == sorted(f"{writer + 1}{number}" for writer in range(8) for number in range(5))
+    with ThreadPoolExecutor(8) as writers:
+        list(writers.map(write, "12345678"))
+    assert ids(run) == sorted(f"{writer}{number}" for writer in "12345678" for number in range(5))
     assert (run.manifest(Bands) or {})["version"] == 40
 
 

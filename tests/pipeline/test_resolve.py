@@ -1,0 +1,144 @@
+"""Recipes with their plug-ins looked up, and the run folder that belongs to one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.resolve import RECIPE_FILE, Resolved, bind, resolve
+from pipeline.store import Run, open_run
+from schemas.errors import RecipeError, SchemaError, StoreError
+from schemas.recipe import Recipe
+
+SOURCE = {"kind": "files", "path": "prompts.jsonl", "verifier": "math", "columns": {"text": "q", "source_key": "k"}}
+TARGET = {"kind": "replay", "path": "replies.jsonl", "model": "m1", "columns": {"source_key": "k", "text": "t"}}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with a recording."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "replies.jsonl").write_text('{"k": "1", "t": "2"}\n')
+    return folder
+
+
+def recipe(data: Path | str, **changes: Any) -> Recipe:
+    values = {"name": "test", "data": str(data), "sources": {"problems": SOURCE}, "models": {"target": TARGET}}
+    return Recipe.model_validate({**values, **changes})
+
+
+def resolved(data: Path | str, **changes: Any) -> Resolved:
+    return resolve(recipe(data, **changes))
+
+
+def document(run: Run) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run.fs.cat_file(run.path(RECIPE_FILE)))
+    return found
+
+
+def test_paths_of_plug_ins_start_from_the_data_folder(data: Path) -> None:
+    found = resolved(data)
+    assert found.sources[0].config.model_dump()["path"] == str(data / "prompts.jsonl")
+    assert found.models["target"].config.model_dump()["path"] == str(data / "replies.jsonl")
+
+
+def test_absolute_paths_and_urls_stay_as_they_are(data: Path) -> None:
+    sources = {
+        "here": {**SOURCE, "path": "/elsewhere/prompts.jsonl"},
+        "there": {**SOURCE, "path": "s3://bucket/prompts.jsonl"},
+    }
+    paths = [source.config.model_dump()["path"] for source in resolved(data, sources=sources).sources]
+    assert paths == ["/elsewhere/prompts.jsonl", "s3://bucket/prompts.jsonl"]
+
+
+def test_the_data_folder_may_be_a_url() -> None:
+    open_run("memory://data").fs.pipe_file("/data/replies.jsonl", b'{"k": "1", "t": "2"}\n')
+    found = resolved("memory://data")
+    assert found.sources[0].config.model_dump()["path"] == "memory://data/prompts.jsonl"
+
+
+def test_the_identity_depends_on_what_the_data_is_and_not_on_where(data: Path, tmp_path: Path) -> None:
+    before = resolved(data).identity()
+    data.rename(tmp_path / "moved")
+    assert resolved(tmp_path / "moved").identity() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"sources": {"problems": {**SOURCE, "kind": "filse"}}}, r"sources\.problems\.kind: unknown source 'filse'"),
+        ({"sources": {"problems": {**SOURCE, "verifer": "m"}}}, r"test: sources\.problems: unknown key 'verifer'"),
+        ({"models": {"target": {**TARGET, "kind": "reply"}}}, r"models\.target\.kind: unknown generator 'reply'"),
+        ({"export": {"format": "stf"}}, r"export\.format: unknown exporter 'stf'"),
+    ],
+)
+def test_a_wrong_plug_in_or_setting_is_named_before_any_work(data: Path, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        resolved(data, **changes)
+
+
+def test_a_missing_recording_is_named(data: Path) -> None:
+    (data / "replies.jsonl").unlink()
+    with pytest.raises(SchemaError, match=r"replies\.jsonl: there is no such file"):
+        resolved(data)
+
+
+def test_the_first_command_writes_the_recipe_into_the_run(run: Run, data: Path) -> None:
+    found = resolved(data)
+    bind(run, found)
+    written = document(run)
+    assert written["identity"] == found.identity()
+    assert Recipe.model_validate(written["recipe"]) == found.recipe
+    assert written["generators"][found.models["target"].generator_id]["role"] == "target"
+
+
+def test_the_same_recipe_changes_nothing(run: Run, data: Path) -> None:
+    bind(run, resolved(data))
+    before = document(run)
+    bind(run, resolved(data))
+    assert document(run) == before
+
+
+def test_a_mutable_field_may_change_and_is_written_down(run: Run, data: Path) -> None:
+    bind(run, resolved(data))
+    before = document(run)
+    bind(run, resolved(data, band={"max_samples": 64}, work={"workers": 7}))
+    after = document(run)
+    assert after["recipe"]["band"]["max_samples"] == 64
+    assert after["run_id"] == before["run_id"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"band": {"low": 0.2}}, r"band\.low was 0\.1, now 0\.2"),
+        ({"sources": {"other": SOURCE}}, r"sources\.other was null, now {"),
+        ({"sources": {"problems": {**SOURCE, "verifier": "strips"}}}, r'sources\.problems\.verifier was "math", now "st'),
+        ({"models": {"target": {**TARGET, "model": "m2"}}}, r'models\.target was "[0-9a-f]{32}", now "[0-9a-f]{32}"'),
+    ],
+    ids=["band", "source", "verifier", "model"],
+)  # fmt: skip
+def test_another_identity_is_refused_with_field_and_values(
+    run: Run, data: Path, changes: dict[str, Any], told: str
+) -> None:
+    bind(run, resolved(data))
+    before = document(run)
+    with pytest.raises(StoreError, match=f"belongs to another recipe: {told}.*; use another --run folder"):
+        bind(run, resolved(data, **changes))
+    assert document(run) == before
+
+
+def test_a_recording_that_changed_is_another_identity(run: Run, data: Path) -> None:
+    bind(run, resolved(data))
+    (data / "replies.jsonl").write_text('{"k": "1", "t": "another"}\n')
+    with pytest.raises(StoreError, match=r"belongs to another recipe: models\.target was"):
+        bind(run, resolved(data))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}"])
+def test_an_unreadable_recipe_in_the_run_is_named(tmp_path: Path, data: Path, content: bytes) -> None:
+    (tmp_path / RECIPE_FILE).write_bytes(content)
+    with pytest.raises(StoreError, match=r"recipe\.json: not a readable recipe"):
+        bind(open_run(str(tmp_path)), resolved(data))
