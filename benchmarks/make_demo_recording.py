@@ -2,8 +2,8 @@
 
     python benchmarks/make_demo_recording.py [--to data/demo]
 
-No language model is involved. A few lines of search (`demo_set/`) solve every problem exactly, and every response is put
-together from that solution, or from a plausible mistake. The standard library is all that it needs.
+No language model is involved. A few lines of search (`demo_set/`) solve every problem exactly, and every response is
+put together from that solution, or from a plausible mistake. The standard library is all that it needs.
 """
 
 import argparse

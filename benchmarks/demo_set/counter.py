@@ -5,6 +5,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from demo_set.trace import Trace, listed
 
@@ -153,7 +154,7 @@ class Counter:
                 ]
             )
         ]
-        for before, after in zip(path, path[1:], strict=False):
+        for before, after in pairwise(path):
             is_double = after == 2 * before
             lines.append(rng.choice(
                 [f"Double {before} to get {after}.", f"{before} doubled is {after}.", f"Twice {before} makes {after}."]

@@ -55,7 +55,7 @@ class Story:
             rng.choice([f"First, {self.containers} × {self.each} = {total} {thing}s arrive.",
                         f"In all the {self.container}s there are {self.containers}·{self.each}, that is {total}."]),
             rng.choice([f"Take away {self.lost}: {left} are good.", f"{total} - {self.lost} = {left} remain for sale."]),
-            rng.choice([f"{left} fill {packs} packs of {self.pack}, and {rest} stay behind.",
+            rng.choice([f"{left} fill {packs} packs of {self.pack}, with {rest} left over.",
                         f"Full packs: {left} divided by {self.pack} is {packs}, remainder {rest}."]),
             rng.choice([f"Each brings {self.price}, so {packs} × {self.price} = {self.gold}.",
                         f"The money is {packs}·{self.price} = {self.gold} euros."]),
