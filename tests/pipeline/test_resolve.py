@@ -115,10 +115,10 @@ def test_a_mutable_field_may_change_and_is_written_down(run: Run, data: Path) ->
     [
         ({"band": {"low": 0.2}}, r"band\.low was 0\.1, now 0\.2"),
         ({"sources": {"other": SOURCE}}, r"sources\.other was null, now {"),
-        ({"sources": {"problems": {**SOURCE, "verifier": "strips"}}}, r'sources\.problems\.verifier was "math", now "st'),
+        ({"sources": {"problems": {**SOURCE, "domain": "math"}}}, r'sources\.problems\.domain was "", now "math"'),
         ({"models": {"target": {**TARGET, "model": "m2"}}}, r'models\.target was "[0-9a-f]{32}", now "[0-9a-f]{32}"'),
     ],
-    ids=["band", "source", "verifier", "model"],
+    ids=["band", "source", "a field of a source", "model"],
 )  # fmt: skip
 def test_another_identity_is_refused_with_field_and_values(
     run: Run, data: Path, changes: dict[str, Any], told: str

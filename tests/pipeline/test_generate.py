@@ -1,0 +1,247 @@
+"""One row a sample, whether or not it came back."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import pipeline.generators
+from pipeline.generate import NO_REPLY, Config, failure, wanted_plans, work
+from pipeline.generators import NOT_RUN, replay
+from pipeline.journal import journal_folder, leftover
+from pipeline.recordings import Columns
+from pipeline.runner import ErrorRate, Job, recover, shards, work_off
+from pipeline.store import open_run
+from schemas.ids import rollout_id
+from schemas.tables import Bands, Prompts, Rollouts, Verdicts, frame_of
+
+GENERATOR = "9" * 32
+TARGET = "8" * 32
+SCRIPTED = """
+import asyncio
+from contextlib import asynccontextmanager
+
+from pydantic import BaseModel
+
+from pipeline.generators import Reply
+
+class Config(BaseModel):
+    log: list
+
+@asynccontextmanager
+async def open_generator(config):
+    try:
+        async with asyncio.timeout(60):
+            yield lambda requests: generate(requests, config.log)
+    finally:
+        config.log.append("closed")
+
+async def one(request, log):
+    log.append(request.sample_index)
+    await asyncio.sleep(0)
+    return Reply(request.rollout_id, text=f"sample {request.sample_index}")
+
+"""
+
+
+def prompt_id(number: int) -> str:
+    return f"{number:032x}"
+
+
+def prompts(*numbers: int) -> pl.DataFrame:
+    row = {"source": "s", "revision": "r", "license": "l", "messages": [{"role": "user", "content": "How many?"}]}
+    rows = [{**row, "prompt_id": prompt_id(number), "source_key": str(number)} for number in numbers]
+    return frame_of(Prompts, rows)
+
+
+def owed(*samples: tuple[int, int]) -> pl.DataFrame:
+    """The keys of samples, each (prompt, sample_index)."""
+    rows = [(rollout_id(prompt_id(p), GENERATOR, i), prompt_id(p), i) for p, i in samples]
+    schema = {"rollout_id": pl.String, "prompt_id": pl.String, "sample_index": pl.Int32}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def config(kind: str, generator: Any, **changes: str) -> Config:
+    return Config(kind=kind, generator=generator, generator_id=GENERATOR, **changes)
+
+
+@pytest.fixture
+def replayed(tmp_path: Path) -> Config:
+    """A recording with two responses to prompt 1, a cut one and a failed one to prompt 2, none to prompt 3."""
+    rows = [
+        {"k": "1", "n": 0, "t": "<think>hm</think>one", "f": "stop", "e": None, "p": 7},
+        {"k": "1", "n": 1, "t": "two", "f": "stop", "e": None, "p": 7},
+        {"k": "2", "n": 0, "t": "cut", "f": "length", "e": None, "p": 7},
+        {"k": "2", "n": 1, "t": None, "f": None, "e": "HTTP 500", "p": None},
+    ]
+    (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = Columns(source_key="k", text="t", sample_index="n", finish_reason="f", error="e", n_prompt_tokens="p")
+    return config("replay", replay.Config(path=str(tmp_path / "r.jsonl"), columns=columns, model="m"))
+
+
+@pytest.fixture
+def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Config]]:
+    """A generator of one's own: one file in the folder of generators, with the given `generate`."""
+
+    def make(generate: str) -> Config:
+        (tmp_path / "scripted.py").write_text(SCRIPTED + generate)
+        from pipeline.plugins import load
+
+        module = load("generators", "scripted")
+        return config("scripted", module.Config.model_construct(log=[]))
+
+    monkeypatch.setattr(pipeline.generators, "__path__", [*pipeline.generators.__path__, str(tmp_path)])
+    yield make
+    sys.modules.pop("pipeline.generators.scripted", None)
+
+
+IN_REVERSE = """
+async def generate(requests, log):
+    for done in asyncio.as_completed([one(request, log) for request in reversed(requests)]):
+        yield await done
+"""
+FIRST_ONLY = """
+async def generate(requests, log):
+    yield await one(requests[0], log)
+    yield await one(requests[0], log)
+    yield Reply("f" * 32, text="nobody asked")
+"""
+DIES = """
+async def generate(requests, log):
+    yield await one(requests[0], log)
+    raise ConnectionError("the server is gone")
+"""
+CANCELS = """
+async def generate(requests, log):
+    yield await one(requests[0], log)
+    raise asyncio.CancelledError
+"""
+
+
+def test_a_reply_becomes_a_row(replayed: Config) -> None:
+    (row,) = work(owed((1, 0)), prompts(1), replayed)
+    expected = {
+        "rollout_id": rollout_id(prompt_id(1), GENERATOR, 0), "prompt_id": prompt_id(1), "sample_index": 0,
+        "arm": "solve", "phase": "screen", "role": "target", "generator_id": GENERATOR, "model": "m",
+        "text": "one", "reasoning": "hm", "finish_reason": "stop", "n_prompt_tokens": 7, "error_kind": None,
+        "messages": [{"role": "user", "content": "How many?"}], "parent_id": None, "plan_id": "", "step_id": "",
+    }  # fmt: skip
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_rows_fit_the_rollouts_table(replayed: Config) -> None:
+    rows = list(work(owed((1, 0), (2, 0), (2, 1), (3, 0)), prompts(1, 2, 3), replayed))
+    assert all(list(row) == Rollouts.column_names() for row in rows)
+    Rollouts.validate(frame_of(Rollouts, rows))
+
+
+def test_a_cut_response_keeps_its_text(replayed: Config) -> None:
+    (row,) = work(owed((2, 0)), prompts(2), replayed)
+    assert (row["finish_reason"], row["text"], row["error_kind"]) == ("length", "cut", None)
+
+
+def test_a_failed_sample_is_a_row_without_text(replayed: Config) -> None:
+    (row,) = work(owed((2, 1)), prompts(2), replayed)
+    assert (row["finish_reason"], row["text"], row["reasoning"]) == ("error", None, None)
+    assert row["error"] == "HTTP 500"
+    assert failure(row) == row["error_kind"]
+
+
+def test_a_sample_beyond_the_recording_is_not_run_and_no_failure(replayed: Config) -> None:
+    (row,) = work(owed((1, 2)), prompts(1), replayed)
+    assert (row["finish_reason"], row["error_kind"]) == ("error", NOT_RUN)
+    assert failure(row) is None
+
+
+def test_replies_in_any_order_reach_their_requests(scripted: Callable[[str], Config]) -> None:
+    rows = list(work(owed((1, 0), (1, 1), (1, 2)), prompts(1), scripted(IN_REVERSE)))
+    assert {row["sample_index"]: row["text"] for row in rows} == {0: "sample 0", 1: "sample 1", 2: "sample 2"}
+    assert all(row["rollout_id"] == rollout_id(prompt_id(1), GENERATOR, row["sample_index"]) for row in rows)
+
+
+def test_every_request_gets_one_row_whatever_the_generator_says(scripted: Callable[[str], Config]) -> None:
+    rows = list(work(owed((1, 0), (1, 1)), prompts(1), scripted(FIRST_ONLY)))
+    assert [(row["text"], row["error_kind"]) for row in rows] == [("sample 0", None), (None, NO_REPLY)]
+    assert failure(rows[1]) == NO_REPLY
+
+
+@pytest.mark.parametrize(("script", "error"), [(DIES, ConnectionError), (CANCELS, asyncio.CancelledError)])
+def test_a_backend_that_is_gone_ends_the_work_and_keeps_what_came(
+    scripted: Callable[[str], Config], script: str, error: type[BaseException]
+) -> None:
+    asked = scripted(script)
+    rows = work(owed((1, 0), (1, 1)), prompts(1), asked)
+    assert next(rows)["text"] == "sample 0"
+    with pytest.raises(error):
+        next(rows)
+    assert asked.generator.log == [0, "closed"]
+
+
+def test_a_generator_is_closed_when_nobody_reads_on(scripted: Callable[[str], Config]) -> None:
+    asked = scripted(IN_REVERSE)
+    rows = work(owed((1, 0), (1, 1), (1, 2)), prompts(1), asked)
+    next(rows)
+    rows.close()  # type: ignore[attr-defined]
+    assert asked.generator.log[-1] == "closed"
+
+
+def test_a_generator_is_not_opened_where_nothing_is_owed(scripted: Callable[[str], Config]) -> None:
+    asked = scripted(IN_REVERSE)
+    assert list(work(owed(), prompts(1), asked)) == []
+    assert asked.generator.log == []
+
+
+def test_what_came_before_the_backend_was_gone_is_recovered(tmp_path: Path, scripted: Callable[[str], Config]) -> None:
+    import pipeline.generate as stage
+
+    run = open_run(str(tmp_path / "run"))
+    (shard,) = shards(stage, owed((1, 0), (1, 1)), 10)
+    with pytest.raises(ConnectionError):
+        work_off(run, Job(stage, [prompts(1)], scripted(DIES)), shard, ErrorRate(0.2))
+    assert [len(rows) for _, rows in leftover(journal_folder(run, Rollouts))] == [1]
+    assert recover(run, stage) == 1
+    assert run.read(Rollouts)["text"].to_list() == ["sample 0"]
+
+
+# Plans: one sample of the planner for each correct solve rollout of the target in the band.
+
+
+def solve(prompt: int, index: int, **changes: Any) -> dict[str, Any]:
+    row = {"rollout_id": rollout_id(prompt_id(prompt), TARGET, index), "prompt_id": prompt_id(prompt), "arm": "solve"}
+    return row | {"role": "target", "generator_id": TARGET, "sample_index": index, **changes}
+
+
+def plans_wanted(rollouts: list[dict[str, Any]], outcomes: list[str], version: str = "1") -> pl.DataFrame:
+    bands = [{"prompt_id": prompt_id(1), "region": "in_band"}, {"prompt_id": prompt_id(2), "region": "too_easy"}]
+    verdicts = [
+        {"rollout_id": row["rollout_id"], "verifier": "math", "verifier_version": version, "outcome": outcome}
+        for row, outcome in zip(rollouts, outcomes, strict=True)
+    ]
+    return wanted_plans(frame_of(Bands, bands), frame_of(Rollouts, rollouts), frame_of(Verdicts, verdicts), GENERATOR)
+
+
+def test_plans_are_wanted_of_correct_rollouts_in_the_band() -> None:
+    found = plans_wanted(
+        [solve(1, 0), solve(1, 1), solve(1, 2), solve(2, 0)], ["correct", "incorrect", "correct", "correct"]
+    )
+    assert found.select("prompt_id", "sample_index").rows() == [(prompt_id(1), 0), (prompt_id(1), 2)]
+    assert found["rollout_id"][0] == rollout_id(prompt_id(1), GENERATOR, 0, arm="write_plan")
+    assert found["parent_id"].to_list() == [solve(1, 0)["rollout_id"], solve(1, 2)["rollout_id"]]
+
+
+def test_another_roles_rollouts_want_no_second_plan() -> None:
+    executor = solve(1, 0, rollout_id="a" * 32, role="executor")
+    assert plans_wanted([solve(1, 0), executor], ["correct", "correct"]).height == 1
+
+
+def test_a_plan_sample_carries_its_parent(replayed: Config) -> None:
+    wanted = plans_wanted([solve(1, 1)], ["correct"])
+    asked = replayed.model_copy(update={"arm": "write_plan", "role": "planner"})
+    (row,) = work(wanted, prompts(1), asked)
+    assert (row["arm"], row["role"], row["text"]) == ("write_plan", "planner", "two")
+    assert row["parent_id"] == solve(1, 1)["rollout_id"]
