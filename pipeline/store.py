@@ -47,6 +47,11 @@ class Run:
         """The path of a file in the run, for `fs`."""
         return "/".join((self.root, *names))
 
+    def location(self, *names: str) -> str:
+        """The path or URL of a file in the run, for whoever opens it without `fs`."""
+        path = self.path(*names)
+        return path if is_local(self.fs) else str(self.fs.unstrip_protocol(path))
+
     def manifest(self, table: Table) -> Manifest | None:
         """The published manifest of a table; None where nothing is published."""
         return self.manifest_version(table)[0]

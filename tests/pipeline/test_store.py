@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import fsspec
 import polars as pl
 import pyarrow.parquet
 import pytest
@@ -428,6 +429,12 @@ def test_special_characters_in_a_path_are_no_pattern(tmp_path: Path) -> None:
     (tmp_path / "run [1] * é" / "bands" / "part-orphan.parquet").write_bytes(b"")
     assert len(sweep(run)) == 1
     assert ids(run) == ["1"]
+
+
+def test_a_location_opens_without_the_run(run: Run) -> None:
+    publish(run, Bands, bands("1"), MADE_BY)
+    with fsspec.open(run.location("bands", "manifest.json")) as file:
+        assert json.load(file) == run.manifest(Bands)
 
 
 def test_an_unknown_url_is_the_users_error() -> None:
