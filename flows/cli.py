@@ -169,7 +169,7 @@ def verify(input: str, output: str, verifier: str | None, workers: int) -> None:
     from pipeline.verify import verify_rows
 
     frame = read_rows(input, ["id", "response", "task"])
-    _summary(write_rows, verify_rows(frame, verifier), output, "outcome")
+    _summary(write_rows, verify_rows(frame, verifier, workers), output, "outcome")
 
 
 @cli.command()
@@ -209,7 +209,11 @@ def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
 @click.option("--num-perm", type=int, default=128, show_default=True, help="MinHash permutations.")
 @click.option("--keep-by", metavar="COL", help="Keep the row with the highest value of this column.")
 @click.option(
-    "--max-document-share", type=float, default=1.0, show_default=True, help="Ignore shingles in more texts: a template."
+    "--max-document-share",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Ignore shingles in more texts: a template.",
 )
 def dedup(input: str, output: str, id_: str, text: str, keep_by: str | None, **settings: Any) -> None:
     """Near-duplicates: id, text -> id, cluster_id, is_kept, keeper_id, similarity, reason."""
@@ -267,10 +271,10 @@ def _existing(run_url: str) -> "Run":
     return run
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Entry point: errors made on purpose are one line and an exit code; anything else keeps its trace."""
     try:
-        sys.exit(cli(standalone_mode=False) or 0)
+        sys.exit(cli(arguments, standalone_mode=False) or 0)
     except click.exceptions.Abort:
         click.echo("coldstart: stopped; what was finished is kept, and the same command goes on", err=True)
         sys.exit(130)

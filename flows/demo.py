@@ -10,10 +10,10 @@ from schemas.tables import Examples, Prompts
 
 
 def show_examples(run: Run, n: int = 2) -> None:
-    """Print a few finished examples of different task families, as a trainer would see them."""
-    examples = run.read(Examples).join(run.read(Prompts).select("prompt_id", "task_family"), on="prompt_id")
+    """Print a few finished examples of different domains, as a trainer would see them."""
+    examples = run.read(Examples).join(run.read(Prompts).select("prompt_id", "domain", "task_family"), on="prompt_id")
     with_plan = examples.sort(pl.col("plan_id") == "", "example_id")
-    picked = with_plan.unique("task_family", keep="first", maintain_order=True).head(n)
+    picked = with_plan.unique("domain", keep="first", maintain_order=True).head(n)
     for row in picked.iter_rows(named=True):
         rate = "unmeasured" if row["pass_rate"] is None else f"{row['pass_rate']:.2f}"
         say(f"\n--- an example: {row['task_family']}, pass rate {rate}, written by {row['model']} ---")

@@ -26,7 +26,7 @@ def command_line_page() -> str:
     lines = ["# The command line", "", "Made by `python -m flows.reference`; do not edit.", "", f"{cli.help}", ""]
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
-        assert command is not None  # noqa: S101  list_commands just named it
+        assert command is not None
         text = command.get_help(click.Context(command, info_name=f"coldstart {name}", max_content_width=100))
         lines += [f"## coldstart {name}", "", "```text", text, "```", ""]
     return "\n".join(lines)

@@ -59,12 +59,13 @@ def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator
     yield _batch(run, bands, bands.Config(target=target.generator_id))
     if planner := resolved.models.get("planner"):
         yield from _recorded_plans(run, resolved, planner)
+    store.seal(run, Rollouts)
     yield _batch(run, plans, plans.Config(recorded=planner is not None and planner.kind == "replay"))
     yield _batch(run, choices, recipe.choose)
     yield _batch(run, assemble, recipe.assemble)
     if run.read(Examples).height:
         settings = recipe.export
-        to, title = settings.to or run.path("export"), settings.title or recipe.name
+        to, title = settings.to or run.location("export"), settings.title or recipe.name
         yield Step("export", [lambda _: export_examples(run, settings.format, to, title)])
 
 
@@ -92,14 +93,17 @@ def _batch(run: Run, stage: ModuleType, config: BaseModel, *, extra: dict[str, s
 
 
 def _collect(run: Run, resolved: Resolved) -> None:
-    offered = ((source.name, prompt) for source in resolved.sources for prompt in source.module.read(source.config))
-    frame = collect.run(run.read(Prompts), offered)
+    """Read the sources, unless what they would say is what they said."""
     made_by = store.Provenance(
         collect.__name__,
         config={"sources": resolved.identity()["sources"]},
-        source_digest=runner.source_digest(collect),
+        inputs={source.name: source.module.fingerprint(source.config) for source in resolved.sources},
+        source_digest=" ".join(runner.source_digest(m) for m in (collect, *(s.module for s in resolved.sources))),
     )
-    store.publish(run, Prompts, frame, made_by)
+    if (before := run.manifest(Prompts)) and made_by.matches(before):
+        return
+    offered = ((source.name, prompt) for source in resolved.sources for prompt in source.module.read(source.config))
+    store.publish(run, Prompts, collect.run(run.read(Prompts), offered), made_by)
 
 
 def _sampling_loop(run: Run, resolved: Resolved, limit: int | None) -> Iterator[Step]:
@@ -115,8 +119,7 @@ def _sampling_loop(run: Run, resolved: Resolved, limit: int | None) -> Iterator[
         yield _batch(run, rate, resolved.recipe.band)
         if _wanted_solves(run, resolved, limit).is_empty():
             break
-    for table in (Rollouts, Verdicts):
-        store.seal(run, table)
+    store.seal(run, Verdicts)
 
 
 def _wanted_solves(run: Run, resolved: Resolved, limit: int | None) -> pl.DataFrame:

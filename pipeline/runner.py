@@ -24,7 +24,7 @@ from schemas.ids import content_id
 from schemas.tables import frame_of, table_name
 
 ROOT = Path(__file__).resolve().parents[1]
-MIN_ROWS_FOR_ERROR_RATE = 20
+MIN_ROWS_FOR_ERROR_RATE = 50
 
 Progress = Callable[[int], None]
 
@@ -89,7 +89,7 @@ class ErrorRate:
             self.failures[failure] += 1
 
     def is_too_high(self) -> bool:
-        """Whether more rows failed than the limit allows; a few rows count as if they were 20."""
+        """Whether more rows failed than the limit allows; a few rows count as if they were 50."""
         return self.failures.total() > self.limit * max(self.n_done, MIN_ROWS_FOR_ERROR_RATE)
 
     def error(self, stage: str) -> TooManyErrors:

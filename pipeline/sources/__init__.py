@@ -1,8 +1,12 @@
 """Sources yield prompts.
 
-A source is a module here with `Config` (a pydantic model: its table in the recipe) and
-`read(config) -> Iterator[Prompt]`, with a pinned revision and a licence on every prompt. It raises an InputError
-that says file, line, field, found and wanted on the first row it cannot read. Unique keys, a known verifier and
+A source is a module here with
+- `Config`, a pydantic model: its table in the recipe;
+- `fingerprint(config) -> str`: a digest of what would be read (a file's SHA-256, a commit), by which a source that has
+  not changed is not read again;
+- `read(config) -> Iterator[Prompt]`, with a pinned revision and a licence on every prompt.
+
+`read` raises an InputError that says file, line, field, found and wanted on the first row it cannot read. Unique keys, a known verifier and
 gold answers that pass it are checked for every source by the collect and screen stages.
 """
 

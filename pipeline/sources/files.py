@@ -23,6 +23,11 @@ class Config(RowSettings):
     revision: str = Field("", description="Version of the file; empty: its SHA-256.")
 
 
+def fingerprint(config: Config) -> str:
+    """The file's SHA-256."""
+    return file_digest(config.path)
+
+
 def read(config: Config) -> Iterator[Prompt]:
     """One prompt a row that `where` lets through, in file order; equal rows give one prompt."""
     revision = config.revision or file_digest(config.path)

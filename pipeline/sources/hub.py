@@ -36,6 +36,11 @@ class Config(RowSettings):
         return revision
 
 
+def fingerprint(config: Config) -> str:
+    """The commit that is read."""
+    return config.revision
+
+
 def read(config: Config) -> Iterator[Prompt]:
     """One prompt a row that `where` lets through; equal rows give one prompt.
 

@@ -61,6 +61,12 @@ class Config(Settings):
         return key
 
 
+def fingerprint(config: Config) -> str:
+    """The SHA-256 of the domain and of every file that could be a problem."""
+    domain = _text(open_bytes(config.domain).read(), config.domain)
+    return _digest([domain, *(_text(content, origin) for origin, content in _files(config.instances))])
+
+
 def read(config: Config) -> Iterator[Prompt]:
     """One prompt a problem, by file name; a file that defines a domain is passed over."""
     domain = _text(open_bytes(config.domain).read(), config.domain)

@@ -14,6 +14,7 @@ def test_a_source_says_what_it_is_and_can_be_read(name: str) -> None:
     assert module.__doc__
     assert issubclass(module.Config, BaseModel)
     assert callable(module.read)
+    assert callable(module.fingerprint)
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -1,5 +1,7 @@
 """A real Prefect server for the flow tests, and the installed command line."""
 
+import contextlib
+import io
 import os
 import socket
 import subprocess
@@ -12,17 +14,22 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli import main
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="session")
 def coldstart() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Call the command line as a user does: `coldstart("status", "--run", folder)`."""
+    """Call the command line as a user does, `coldstart("status", "--run", folder)`, without a process of its own."""
 
-    def call(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-        command = [BIN / "coldstart", *map(str, arguments)]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240)
+    def call(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command, out, err = [str(argument) for argument in arguments], io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
+            main(command)
+        status = end.value.code if isinstance(end.value.code, int) else 0
+        return subprocess.CompletedProcess(command, status, out.getvalue(), err.getvalue())
 
     return call
 

@@ -96,7 +96,7 @@ def test_check_fails_where_a_table_was_tampered_with(coldstart: Call, tmp_path: 
     )
     done = coldstart("check", "--run", tmp_path / "run")
     assert done.returncode == 1
-    assert "bands" in done.stdout
+    assert "in the band" in done.stdout
 
 
 def test_why_and_show_follow_an_id(coldstart: Call, demo_run: Path) -> None:
@@ -290,6 +290,11 @@ def test_unknown_verbs_and_options_are_one_line(coldstart: Call) -> None:
 
 
 # --- what start-up costs -----------------------------------------------------------------------------------------
+
+
+def test_the_installed_command_ends_with_one_line_and_exit_code_two(tmp_path: Path) -> None:
+    command = [Path(sys.executable).parent / "coldstart", "status", "--run", tmp_path / "none"]
+    refused(subprocess.run(command, capture_output=True, text=True), "there is no run here")
 
 
 def test_help_imports_nothing_heavy() -> None:
