@@ -44,16 +44,15 @@ def cell(value: Any, width: int = 60) -> str:
 
 def show_frame(frame: "pl.DataFrame", *, as_json: bool = False, width: int = 60) -> None:
     """Print rows: aligned columns for people, a JSON object a line for machines."""
-    rows = frame.to_dicts()
     if as_json:
-        for row in rows:
+        for row in frame.iter_rows(named=True):
             print(json.dumps(row, ensure_ascii=True, default=str))
         return
-    cells = [[cell(value, width) for value in row.values()] for row in rows]
+    cells = [[cell(value, width) for value in row] for row in frame.iter_rows()]
     widths = [max(len(name), *(len(row[i]) for row in cells), 0) for i, name in enumerate(frame.columns)]
     numeric = [dtype.is_numeric() for dtype in frame.dtypes]
-    for row in [list(frame.columns), *cells]:
-        padded = (c.rjust(w) if right else c.ljust(w) for c, w, right in zip(row, widths, numeric, strict=True))
+    for line in [list(frame.columns), *cells]:
+        padded = (c.rjust(w) if right else c.ljust(w) for c, w, right in zip(line, widths, numeric, strict=True))
         print("  ".join(padded).rstrip())
 
 

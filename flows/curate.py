@@ -5,7 +5,8 @@ neither cached nor persisted in Prefect, and one flow run at a time may hold the
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
@@ -25,7 +26,7 @@ from schemas.errors import InputError, TooManyErrors
 from schemas.recipe import Recipe
 
 SHARDS_AT_ONCE = 4
-RETRY_DELAYS_S = [2, 20]
+RETRY_DELAYS_S = [2.0, 20.0]
 
 
 def _is_worth_retrying(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
@@ -81,12 +82,17 @@ def _run_step(step: Step) -> None:
     if step.n_rows == 0:
         wait(futures)
     else:
-        progress = create_progress_artifact(0.0, key=f"progress-{step.name}", description=f"{step.n_rows} rows owed")
+        progress = _progress_artifact(step)
         for number, future in enumerate(futures, 1):
             future.wait()
             update_progress_artifact(progress, 100.0 * number / len(futures))
     for future in futures:
         future.result(raise_on_failure=True)
+
+
+def _progress_artifact(step: Step) -> UUID:
+    made = create_progress_artifact(0.0, key=f"progress-{step.name}", description=f"{step.n_rows} rows owed")
+    return cast(UUID, made)  # a coroutine only where there is a running event loop
 
 
 def _show_funnel(run: Run, name: str) -> None:

@@ -54,8 +54,9 @@ def recipe_page() -> str:
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
     annotation = field.annotation
-    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    return annotation if is_model and annotation is not PluginSettings else None
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation is not PluginSettings:
+        return annotation
+    return None
 
 
 def _doc(model: type[BaseModel]) -> list[str]:

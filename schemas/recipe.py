@@ -158,8 +158,8 @@ def load_recipe(path: Path | str, overrides: list[str] | tuple[str, ...] = ()) -
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
-        if override := _blamed(error, overrides):
-            raise RecipeError(explain(error, Recipe, f"{path} with --set {override}")) from None
+        if blamed := _blamed(error, overrides):
+            raise RecipeError(explain(error, Recipe, f"{path} with --set {blamed}")) from None
         raise RecipeError(explain(error, Recipe, str(path), text)) from None
 
 

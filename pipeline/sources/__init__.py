@@ -6,8 +6,8 @@ A source is a module here with
   not changed is not read again;
 - `read(config) -> Iterator[Prompt]`, with a pinned revision and a licence on every prompt.
 
-`read` raises an InputError that says file, line, field, found and wanted on the first row it cannot read. Unique keys, a known verifier and
-gold answers that pass it are checked for every source by the collect and screen stages.
+`read` raises an InputError that says file, line, field, found and wanted on the first row it cannot read. Unique
+keys, a known verifier and gold answers that pass it are checked for every source by the collect and screen stages.
 """
 
 from dataclasses import dataclass, field
