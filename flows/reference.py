@@ -3,6 +3,7 @@
 A test fails while the pages on disk differ from what this makes.
 """
 
+import json
 import types
 import typing
 from collections.abc import Iterator
@@ -86,7 +87,7 @@ def _row(name: str, field: FieldInfo) -> Iterator[str]:
 def _shown(default: Any) -> str:
     if isinstance(default, BaseModel):
         return "see its table"
-    return f"`{str(default).lower() if isinstance(default, bool) else default!r}`" if default is not None else "none"
+    return "none" if default is None else f"`{json.dumps(default)}`"
 
 
 def _type(annotation: Any) -> str:

@@ -112,7 +112,11 @@ class Work(Settings):
 class Recipe(Settings):
     """All settings of a run."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Short name; the default run folder carries it.")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        description="Short name; the default run folder carries it.",
+        json_schema_extra={"mutable": True},
+    )
     data: str = mutable(".", "Folder that relative paths of sources and recordings start from.")
     sources: dict[str, PluginSettings] = Field(min_length=1, description="Where prompts come from.")
     models: dict[Literal["target", "planner", "executor", "judge"], PluginSettings] = Field(

@@ -91,6 +91,7 @@ def test_the_form_has_bounds_and_descriptions_and_refuses_a_bad_band(deployed) -
     with pytest.raises(urllib.error.HTTPError) as refused:
         api(deployed, f"/deployments/{found['id']}/create_flow_run", {"parameters": bad})
     assert refused.value.code in (409, 422)
+    refused.value.close()
 
 
 @pytest.mark.server
