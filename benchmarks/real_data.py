@@ -25,7 +25,8 @@ PER_MODEL = """
 select r.model, count(*) as responses, count(*) filter (v.outcome = 'correct') as correct,
        count(*) filter (v.outcome = 'incorrect') as incorrect, count(*) filter (v.outcome = 'undecided') as undecided,
        round(correct / (correct + incorrect), 3) as pass_rate
-from rollouts r join verdicts_latest v using (rollout_id) where r.error_kind is null group by all order by pass_rate desc
+from rollouts r join verdicts_latest v using (rollout_id)
+where r.error_kind is null group by all order by pass_rate desc
 """
 PER_PROBLEM = """
 select source_key as instance, n_correct as correct, n_incorrect as incorrect,

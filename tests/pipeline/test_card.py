@@ -31,8 +31,8 @@ def evidence() -> Evidence:
     settings = {
         "identity": {"sources": {"planbench": {"kind": "pddl"}}, "models": {}, "band": {}},
         "generators": {"f" * 32: {"role": "target", "model": "r1"}},
-        "recipe": {"name": "planbench", "data": "/home/me/secret", "band": {"low": 0.1, "high": 0.9},
-                   "export": {"to": "/home/me/out"}},
+        "recipe": {"name": "planbench", "data": "/srv/data/secret", "band": {"low": 0.1, "high": 0.9},
+                   "export": {"to": "/srv/data/out"}},
     }  # fmt: skip
     empty = {table_name(table): table.create_empty() for table in TABLES}
     return replace(
