@@ -25,7 +25,7 @@ demo: setup  ## curate the recorded demo set, offline, and show what came out
 	$(RUN) coldstart demo
 
 fast: setup  ## the fast tests
-	$(RUN) pytest -q -m "not slow and not server and not browser and not gpu"
+	$(RUN) pytest -q -n auto --dist loadfile -m "not slow and not server and not browser and not gpu"
 
 test: setup  ## fast tests, slow and server tests, doctests, lint, types, import rules
 	$(MAKE) --no-print-directory fast

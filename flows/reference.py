@@ -3,6 +3,7 @@
 A test fails while the pages on disk differ from what this makes.
 """
 
+import inspect
 import json
 import types
 import typing
@@ -23,12 +24,13 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 def command_line_page() -> str:
     """Every verb with its own help text."""
-    context = click.Context(cli, info_name="coldstart")
-    lines = ["# The command line", "", "Made by `python -m flows.reference`; do not edit.", "", f"{cli.help}", ""]
+    context = click.Context(cli, info_name="coldstart", **cli.context_settings)
+    about = inspect.cleandoc(cli.help or "")
+    lines = ["# The command line", "", "Made by `python -m flows.reference`; do not edit.", "", about, ""]
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
         assert command is not None
-        text = command.get_help(click.Context(command, info_name=f"coldstart {name}", max_content_width=100))
+        text = command.get_help(click.Context(command, parent=context, info_name=name))
         lines += [f"## coldstart {name}", "", "```text", text, "```", ""]
     return "\n".join(lines)
 

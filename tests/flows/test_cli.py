@@ -205,7 +205,7 @@ def test_a_recipe_that_is_not_there(coldstart: Call, tmp_path: Path) -> None:
         ("in.jsonl", b'{"id": "a", "response": "1"}\n', ["in.jsonl", "task"]),
         ("in.jsonl", b"[1, 2]\n", ["in.jsonl", "line 1", "object"]),
         ("in.parquet", b"not parquet at all", ["in.parquet"]),
-        ("in.jsonl.gz", gzip.compress(b'{"id": 1'), ["in.jsonl.gz", "line 1"]),
+        ("in.jsonl.gz", gzip.compress(b'{"id": 1', mtime=0), ["in.jsonl.gz", "line 1"]),
         ("in.jsonl.gz", b"not gzip", ["in.jsonl.gz"]),
         ("in.csv", b"id,response,task\na,\xff\xfe,{}\n", ["in.csv", "UTF-8"]),
         ("in.txt", b"x", ["in.txt", ".jsonl"]),
