@@ -6,13 +6,13 @@ in fenced blocks that they cannot close, and control and invisible characters ar
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from pipeline.evidence import UNKNOWN, Evidence
+from pipeline.hostile import clean, escaped, one_line
 from schemas.tables import Examples
 
 GENERATED = "<!-- made by coldstart from the evidence of a run; do not edit -->"
@@ -36,7 +36,7 @@ def render_card(evidence: Evidence, examples: pl.DataFrame) -> str:
     """The README.md of a data set: YAML front matter, then Markdown; the same evidence gives the same text."""
     parts = [
         *_front_matter(evidence, examples),
-        f"# {_escaped(evidence.name) or 'Cold-start data'}",
+        f"# {escaped(one_line(evidence.name, MAX_CELL)) or 'Cold-start data'}",
         GENERATED,
         *_summary(evidence, examples),
         *_loading(),
@@ -58,7 +58,7 @@ def _front_matter(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
     """YAML that the Hub and `datasets` read; every value is JSON, which is YAML too."""
     splits = [{"split": name, "path": f"data/{name}-*.parquet"} for name in SPLITS if name in set(examples["split"])]
     fields = {
-        "pretty_name": _plain(evidence.name),
+        "pretty_name": one_line(evidence.name, MAX_CELL),
         "license": _licenses(evidence),
         "task_categories": ["text-generation"],
         "size_categories": [_size(examples.height)],
@@ -193,33 +193,18 @@ def _limits(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
     yield "`n_tokens` and `effort` count words between white space where `tokenizer` is `whitespace`."
 
 
-def _plain(text: str, limit: int = MAX_CELL) -> str:
-    """Text on one line without control, invisible and surrogate characters, cut at `limit`."""
-    shown = " ".join(_clean(text).split())
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
-
-
-def _clean(text: str) -> str:
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-
-
 def _code(value: Any) -> str:
     """A text from outside as a code span that nothing in it can end, nor the table cell around it.
 
     >>> _code("a|b `<img>`")
     "`a¦b '<img>'`"
     """
-    text = _plain("" if value is None else str(value)).translate({ord("`"): "'", ord("|"): "¦"})
+    text = one_line("" if value is None else str(value), MAX_CELL).translate({ord("`"): "'", ord("|"): "¦"})
     return f"`{text}`" if text else "-"
-
-
-def _escaped(text: str) -> str:
-    """A text from outside as Markdown that shows it, without links, images or HTML."""
-    return re.sub(r"([\\`*_\[\]<>|~&:@]|(?<=www)\.)", r"\\\1", _plain(text))
 
 
 def _fenced(text: str, language: str) -> str:
     """A block of text from outside; its fence is longer than any in it."""
-    text = _clean(text)
+    text = clean(text)
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}{language}\n{text}\n{fence}"
