@@ -12,10 +12,11 @@ from pydantic import Field, field_validator, model_validator
 
 from pipeline import plugins
 from pipeline.records import Record, Row, matches, messages_in, parsed, value_at
-from pipeline.rows import json_text, short
+from pipeline.rows import json_text
 from pipeline.sources import Prompt
 from schemas.errors import RecipeError, SchemaError
 from schemas.ids import content_hash
+from schemas.messages import short
 from schemas.recipe import Settings
 
 

@@ -8,10 +8,9 @@ import polars as pl
 
 from pipeline.intervals import jeffreys_masses, wilson_interval
 from pipeline.ledger import CORRECT, COUNTS, INCORRECT, counts, n_judged, n_samples, n_undecided
-from pipeline.rows import json_text, require_column
+from pipeline.rows import require_column, require_valid
 from pipeline.sampling import is_stopped, round_size
 from pipeline.verify import latest
-from schemas.errors import SchemaError
 from schemas.recipe import Band
 from schemas.tables import OUTCOMES, REGIONS, PassRates, Rollouts, Verdicts
 
@@ -133,9 +132,11 @@ def _samples(frame: pl.DataFrame, where: str) -> pl.DataFrame:
     text = frame.select("prompt_id", outcome=_text(frame["outcome"]), reason=_text(frame["reason"]))
     ids = frame["prompt_id"]
     is_id = ids.is_not_null() & (ids.dtype.is_integer() or _is_text(ids))
-    _require(frame, "prompt_id", is_id, "text or a whole number", where)
-    _require(frame, "outcome", text["outcome"].is_in(OUTCOMES).fill_null(False), f"one of {', '.join(OUTCOMES)}", where)
-    _require(frame, "reason", frame["reason"].is_null() | text["reason"].is_not_null(), "text or nothing", where)
+    require_valid(frame, "prompt_id", is_id, "text or a whole number", where)
+    require_valid(
+        frame, "outcome", text["outcome"].is_in(OUTCOMES).fill_null(False), f"one of {', '.join(OUTCOMES)}", where
+    )
+    require_valid(frame, "reason", frame["reason"].is_null() | text["reason"].is_not_null(), "text or nothing", where)
     return text.with_columns(
         sample_index=pl.int_range(pl.len(), dtype=pl.Int32).over("prompt_id"),
         n_completion_tokens=pl.lit(None, pl.Int32),
@@ -149,11 +150,3 @@ def _is_text(values: pl.Series) -> bool:
 def _text(values: pl.Series) -> pl.Series:
     """Text as it is; any other type as nulls."""
     return values.cast(pl.String) if _is_text(values) else pl.Series(values.name, [None] * values.len(), pl.String)
-
-
-def _require(frame: pl.DataFrame, name: str, is_valid: pl.Series, wanted: str, where: str) -> None:
-    """Raise SchemaError for the first row of a column that is not valid."""
-    if not is_valid.all():
-        row = is_valid.arg_min() or 0
-        found = json_text(frame[name].to_list()[row])
-        raise SchemaError(f"{where}: record {row + 1}, {name}: found {found[:80]}, wanted {wanted}")

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.rows import json_text, require_column, short, without_surrogates
+from pipeline.rows import json_text, require_column, without_surrogates
 from schemas.errors import SchemaError
+from schemas.messages import short
 
 Record = Mapping[str, Any]
 

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import SchemaError
+from schemas.messages import first_line, short
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet", ".csv")
 REPLACEMENT = "\ufffd"
@@ -115,6 +116,14 @@ def require_unique(frame: pl.DataFrame, column: str, path: str | Path) -> None:
         raise SchemaError(f"{path}: {column} {first!r} stands in records {shown}; every row needs an id of its own")
 
 
+def require_valid(frame: pl.DataFrame, column: str, is_valid: pl.Series, wanted: str, where: str | Path) -> None:
+    """Raise a SchemaError for the first row of a column that is not valid; `is_valid` has no nulls."""
+    if not is_valid.all():
+        row = is_valid.arg_min() or 0
+        found = short(frame[column].to_list()[row])
+        raise SchemaError(f"{where}: record {row + 1}, {column}: found {found}, wanted {wanted}")
+
+
 def check_output(path: str | Path) -> None:
     """Raise a SchemaError where `write_rows` could not write: call it before long work."""
     suffix_of(path)
@@ -191,12 +200,6 @@ def json_text(value: Any) -> str:
         raise SchemaError("a value is nested too deeply to be written as JSON") from None
 
 
-def short(value: Any, limit: int = 80) -> str:
-    """A value as JSON, cut to `limit` characters, for a message of one line."""
-    text = json_text(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 def open_bytes(path: str | Path) -> BinaryIO:
     """A file or fsspec URL for reading; a SchemaError of one line where it cannot be opened."""
     try:
@@ -206,7 +209,7 @@ def open_bytes(path: str | Path) -> BinaryIO:
     except OSError as error:
         raise SchemaError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ImportError, ValueError) as error:
-        raise SchemaError(f"{path}: cannot be read: {_first_line(error)}") from None
+        raise SchemaError(f"{path}: cannot be read: {first_line(error)}") from None
 
 
 def file_digest(path: str | Path) -> str:
@@ -228,7 +231,7 @@ def _iter_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if content.strip():
                     yield number, _record(content, path, number)
         except (OSError, EOFError, zlib.error) as error:
-            raise SchemaError(f"{place(path, number + 1)}: cannot be read: {_first_line(error)}") from None
+            raise SchemaError(f"{place(path, number + 1)}: cannot be read: {first_line(error)}") from None
 
 
 def _record(line: bytes, path: str | Path, number: int) -> dict[str, Any]:
@@ -240,7 +243,7 @@ def _record(line: bytes, path: str | Path, number: int) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise SchemaError(f"{place(path, number)}: broken JSON: {error.msg} at column {error.colno}") from None
     except (ValueError, RecursionError) as error:  # an integer of thousands of digits, nesting without end
-        raise SchemaError(f"{place(path, number)}: JSON that cannot be read: {_first_line(error)}") from None
+        raise SchemaError(f"{place(path, number)}: JSON that cannot be read: {first_line(error)}") from None
     if not isinstance(value, dict):
         raise SchemaError(f"{place(path, number)}: wanted a JSON object, found {short(value)}")
     return value
@@ -270,7 +273,7 @@ def _read_csv(path: str | Path) -> pl.DataFrame:
     except pl.exceptions.NoDataError:
         raise SchemaError(f"{path}: the file is empty; wanted a header line") from None
     except pl.exceptions.PolarsError as error:
-        raise SchemaError(f"{path}: not readable as CSV: {_first_line(error)}") from None
+        raise SchemaError(f"{path}: not readable as CSV: {first_line(error)}") from None
 
 
 def _read_parquet(path: str | Path) -> pl.DataFrame:
@@ -278,7 +281,7 @@ def _read_parquet(path: str | Path) -> pl.DataFrame:
         try:
             return cast(pl.DataFrame, pl.from_arrow(pq.read_table(file)))
         except (OSError, ValueError, pa.ArrowException, pl.exceptions.PolarsError) as error:
-            raise SchemaError(f"{path}: not readable as Parquet: {_first_line(error)}") from None
+            raise SchemaError(f"{path}: not readable as Parquet: {first_line(error)}") from None
 
 
 def _iter_parquet(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -287,8 +290,4 @@ def _iter_parquet(path: str | Path) -> Iterator[dict[str, Any]]:
             for batch in pq.ParquetFile(file).iter_batches(batch_size=1_000):
                 yield from batch.to_pylist()
         except (OSError, ValueError, pa.ArrowException) as error:
-            raise SchemaError(f"{path}: not readable as Parquet: {_first_line(error)}") from None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise SchemaError(f"{path}: not readable as Parquet: {first_line(error)}") from None

@@ -1,0 +1,26 @@
+"""Values and errors in messages of one line."""
+
+import json
+from typing import Any
+
+
+def short(value: Any, limit: int = 80) -> str:
+    """A value as JSON, cut to `limit` characters.
+
+    >>> short({"answer": [1, 2, 3]}, limit=12)
+    '{"answer": …'
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        text = "a value that is nested too deeply to show"
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first; its kind where it says nothing.
+
+    >>> first_line(KeyError()), first_line(ValueError("no\\nmore"))
+    ('KeyError', 'no')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
