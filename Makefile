@@ -1,5 +1,5 @@
 # Every target sets up what it needs: Python 3.11 to 3.13, make and git are enough.
-.PHONY: help setup demo test fast lint types benchmark clean
+.PHONY: help setup demo test fast lint types clean
 .DEFAULT_GOAL := help
 
 TOOLS := .tools
@@ -41,5 +41,5 @@ lint: setup  ## style and the lock
 types: setup  ## static types
 	$(RUN) mypy
 
-clean:  ## remove environments, caches and runs
-	rm -rf .venv $(TOOLS) .pytest_cache .mypy_cache .ruff_cache .hypothesis data/runs
+clean:  ## remove environments and caches; runs stay
+	rm -rf .venv $(TOOLS) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -47,6 +47,8 @@ def demo(run_url: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Read and screen the prompts, say what would be sampled, write nothing.")
 def run(recipe: Path, overrides: tuple[str, ...], run_url: str | None, limit: int | None, dry_run: bool) -> None:
     """Run a recipe, or go on with it: collect, screen, sample, verify, rate, choose, assemble, export."""
+    if dry_run and limit:
+        raise click.UsageError("--dry-run shows the whole recipe; leave --limit out")
     if dry_run:
         from flows.demo import show_dry_run
 
@@ -89,7 +91,8 @@ def check(run_url: str, as_json: bool) -> None:
 
     claims = check_run(_existing(run_url))
     broken = claims.filter(claims["n_broken"] > 0)
-    show_frame(claims if as_json else broken, as_json=as_json) if as_json or broken.height else None
+    if as_json or broken.height:
+        show_frame(claims if as_json else broken, as_json=as_json)
     say(f"{claims.height - broken.height} of {claims.height} claims hold", err=True)
     if broken.height:
         sys.exit(1)
@@ -141,35 +144,39 @@ def retry(table: str, run_url: str) -> None:
 
     with locked(_existing(run_url)) as run:
         n = set_failed_aside(run, table)
-    say(f"{n} rows of {table} are owed again; they are kept in set_aside/")
+    say(f"{n} rows of {table} are owed again (kept in set_aside/): run the recipe; `check` waits for it")
 
 
 @cli.command()
 @run_option
-@click.option("--format", "format_", default="sft", show_default=True, help="File name of the exporter.")
+@click.option("--format", "format_", default="sft", show_default=True, help="Exporter, such as sft.")
 @click.option("--to", required=True, metavar="DIR", help="Folder or URL to write the data set to.")
 def export(run_url: str, format_: str, to: str) -> None:
     """Write the examples of a run as a data set that trainers load."""
     from flows.console import say
-    from flows.reports import stored_recipe
+    from flows.reports import recipe_of
     from flows.steps import export_examples
+    from schemas.recipe import Export
 
     run = _existing(run_url)
-    say(export_examples(run, format_, to, stored_recipe(run)["recipe"]["name"]))
+    settings = recipe_of(run)["recipe"]["export"]
+    own = settings if settings["format"] == format_ else {}
+    say(export_examples(run, Export.model_validate(own | {"format": format_, "to": to})))
 
 
 @cli.command()
 @click.argument("input")
 @output_option
-@click.option("--verifier", help="Verifier of rows that name none.")
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Worker processes.")
+@click.option("--verifier", help="Verifier of rows that name none, such as math or strips.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that verify.")
 def verify(input: str, output: str, verifier: str | None, workers: int) -> None:
     """Judge responses: id, response, reasoning?, verifier, task -> id, outcome, reason, extracted, ..."""
-    from pipeline.rows import read_rows, write_rows
+    from pipeline.rows import check_output, read_rows
     from pipeline.verify import verify_rows
 
+    check_output(output)
     frame = read_rows(input, ["id", "response", "task"])
-    _summary(write_rows, verify_rows(frame, verifier, workers), output, "outcome")
+    _write(verify_rows(frame, verifier, workers, where=input), output, "outcome")
 
 
 @cli.command()
@@ -187,7 +194,7 @@ def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
     from pydantic import ValidationError
 
     from pipeline.rate import rate_rows
-    from pipeline.rows import read_rows, write_rows
+    from pipeline.rows import check_output, read_rows
     from schemas.errors import RecipeError
     from schemas.recipe import Band, explain
 
@@ -195,8 +202,9 @@ def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
         config = Band(**band)
     except ValidationError as error:
         raise RecipeError(explain(error, Band, "coldstart rate")) from None
+    check_output(output)
     frame = read_rows(input, ["prompt_id", "outcome"])
-    _summary(write_rows, rate_rows(frame, config, sequential=sequential, where=input), output, "decision")
+    _write(rate_rows(frame, config, sequential=sequential, where=input), output, "decision")
 
 
 @cli.command()
@@ -218,15 +226,17 @@ def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
 def dedup(input: str, output: str, id_: str, text: str, keep_by: str | None, **settings: Any) -> None:
     """Near-duplicates: id, text -> id, cluster_id, is_kept, keeper_id, similarity, reason."""
     from pipeline.dedup import dedup_rows
-    from pipeline.rows import read_rows, write_rows
+    from pipeline.rows import check_output, read_rows
 
+    check_output(output)
     frame = read_rows(input, [id_, text, *([keep_by] if keep_by else [])])
-    _summary(write_rows, dedup_rows(frame, id=id_, text=text, keep_by=keep_by, **settings), output, "reason")
+    _write(dedup_rows(frame, id=id_, text=text, keep_by=keep_by, where=input, **settings), output, "reason")
 
 
-def _summary(write_rows: Any, frame: Any, output: str, column: str) -> None:
+def _write(frame: Any, output: str, column: str) -> None:
     """Write the output, whole or not at all, and count what is in it."""
     from flows.console import say
+    from pipeline.rows import write_rows
 
     write_rows(frame, output)
     counts = ", ".join(f"{n} {value}" for value, n in sorted(frame[column].value_counts().rows()))
@@ -237,12 +247,12 @@ def _resolved(recipe: Path, overrides: list[str]) -> Any:
     from pipeline.resolve import resolve
     from schemas.recipe import load_recipe
 
-    return resolve(load_recipe(recipe, overrides))
+    return resolve(*load_recipe(recipe, overrides))
 
 
 def _run(recipe: Path, overrides: list[str], run_url: str | None, limit: int | None) -> None:
     from flows.console import drive, say, show_frame
-    from flows.reports import funnel_frame
+    from flows.reports import funnel_frame, require_examples
     from flows.steps import n_owed_prompts, steps
     from pipeline.lock import locked
     from pipeline.resolve import bind
@@ -257,17 +267,18 @@ def _run(recipe: Path, overrides: list[str], run_url: str | None, limit: int | N
         n_owed = n_owed_prompts(mine, resolved)
     show_frame(funnel_frame(run), width=100)
     say(f"\nrun: {run.url}")
+    require_examples(run)
     if n_owed:
         raise WorkOwed(f"--limit {limit}: {n_owed} prompts are still owed samples; run again without it to go on")
 
 
 def _existing(run_url: str) -> "Run":
     """A run that somebody has started, or an error that says there is none."""
-    from flows.reports import stored_recipe
+    from flows.reports import recipe_of
     from pipeline.store import open_run
 
     run = open_run(run_url)
-    stored_recipe(run)
+    recipe_of(run)
     return run
 
 
@@ -282,7 +293,7 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(f"coldstart: {error.format_message()}", err=True)
         sys.exit(InputError.exit_code)
     except CurationError as error:
-        from flows.console import clean
+        from pipeline.hostile import clean
 
         click.echo(f"coldstart: {clean(str(error))}", err=True)
         sys.exit(error.exit_code)

@@ -6,24 +6,16 @@ Model output is hostile: `clean` takes control sequences out of everything that 
 import json
 import sys
 import time
-import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from pipeline.hostile import clean
 
 if TYPE_CHECKING:
     import polars as pl
 
     from flows.steps import Step
-
-
-def clean(text: str) -> str:
-    """Text without terminal control sequences and invisible format characters; newlines and tabs stay.
-
-    >>> clean("a\\x1b[31mb")
-    'a[31mb'
-    """
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
 
 
 def say(text: str = "", *, err: bool = False) -> None:

@@ -16,9 +16,9 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from flows.console import clean
 from flows.reports import funnel_frame
 from flows.steps import Step, n_owed_prompts, steps
+from pipeline.hostile import escaped
 from pipeline.lock import locked
 from pipeline.resolve import bind, resolve
 from pipeline.store import Run, open_run
@@ -55,7 +55,6 @@ def piece(work: Callable[[Callable[[int], None]], Any]) -> None:
 
 @flow(
     name="curate",
-    flow_run_name="curate-{recipe.name}",
     task_runner=ThreadPoolTaskRunner(max_workers=SHARDS_AT_ONCE),  # type: ignore[arg-type]
     persist_result=False,
 )
@@ -77,8 +76,10 @@ def curate(
 
 def _run_step(step: Step) -> None:
     """Submit the pieces of a step, follow them with a progress artifact, and raise the first failure."""
-    named = piece.with_options(task_run_name=step.name)
-    futures = [named.submit(work) for work in step.pieces]
+    futures = [
+        piece.with_options(task_run_name=f"{step.name} {number}/{len(step.pieces)}").submit(work)
+        for number, work in enumerate(step.pieces, 1)
+    ]
     if step.n_rows == 0:
         wait(futures)
     else:
@@ -91,21 +92,18 @@ def _run_step(step: Step) -> None:
 
 
 def _progress_artifact(step: Step) -> UUID:
-    made = create_progress_artifact(0.0, key=f"progress-{step.name}", description=f"{step.n_rows} rows owed")
+    made = create_progress_artifact(0.0, key=f"progress-{step.name}", description=f"{step.name}: {step.n_rows} rows")
     return cast(UUID, made)  # a coroutine only where there is a running event loop
 
 
 def _show_funnel(run: Run, name: str) -> None:
     """The funnel as a Markdown artifact; what comes from data is cleaned and escaped."""
     frame = funnel_frame(run)
-    rows = [[_escaped(value) for value in row] for row in [frame.columns, *frame.rows()]]
+    rows = [[escaped(value) for value in row] for row in [frame.columns, *frame.rows()]]
     rows.insert(1, ["---"] * frame.width)
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    create_markdown_artifact(f"# {_escaped(name)}\n\n{table}\n\nRun folder: `{_escaped(run.url)}`\n", key="funnel")
-
-
-def _escaped(value: Any) -> str:
-    text = " ".join(clean("" if value is None else str(value)).split())
-    for character in "\\`*_[]<>|!":
-        text = text.replace(character, "\\" + character)
-    return text
+    create_markdown_artifact(
+        f"# {escaped(name)}\n\n{table}\n\nRun folder: `{escaped(run.url)}`\n",
+        key="funnel",
+        description=f"What was left after each stage of {escaped(name)}",
+    )

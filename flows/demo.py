@@ -5,6 +5,7 @@ import polars as pl
 from flows.console import say
 from pipeline import collect, screen
 from pipeline.resolve import Resolved
+from pipeline.sampling import round_size
 from pipeline.store import Run
 from schemas.tables import Examples, Prompts
 
@@ -19,17 +20,16 @@ def show_examples(run: Run, n: int = 2) -> None:
         say(f"\n--- an example: {row['task_family']}, pass rate {rate}, written by {row['model']} ---")
         for message in row["messages"]:
             say(f"[{message['role']}{', trained on' if message['train'] else ''}]\n{message['content']}\n")
-    say(f"data set: {run.path('export')}  (datasets.load_dataset opens this folder; README.md is its card)")
+    say(f"data set: {run.location('export')}  (datasets.load_dataset opens this folder; README.md is its card)")
 
 
 def show_dry_run(resolved: Resolved) -> None:
     """Say what a run would sample, from its prompts alone; nothing is written."""
-    offered = ((source.name, prompt) for source in resolved.sources for prompt in source.module.read(source.config))
-    prompts = collect.run(Prompts.create_empty(), offered)
+    prompts = collect.run(Prompts.create_empty(), resolved.prompts())
     decisions = screen.run(prompts, resolved.recipe.screen)
     kept = decisions.filter(pl.col("decision") == "kept").height
     band = resolved.recipe.band
-    first = band.max_samples if band.rule == "fixed" else min(band.batch, band.max_samples)
+    first = min(round_size(band), band.max_samples)
     for row in decisions.group_by("reason").len().sort("len", descending=True).iter_rows(named=True):
         say(f"{row['len']:>8,} prompts {row['reason']}")
     say(f"{kept * first:>8,} rollouts in the first round ({first} a prompt)")

@@ -5,25 +5,25 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.blobs import read_version
 from pipeline.evidence import funnel
+from pipeline.generators import NOT_RUN
 from pipeline.journal import journal_folder, leftover
 from pipeline.lease import describe_holder
 from pipeline.lock import holder, is_stale
-from pipeline.resolve import RECIPE_FILE
+from pipeline.resolve import stored_recipe
 from pipeline.store import Run
-from schemas.errors import StoreError
-from schemas.tables import TABLES, Examples, Plans, Prompts, Rollouts, Verdicts, table_name
+from pipeline.verify import latest
+from schemas.errors import NoExamples, StoreError
+from schemas.tables import TABLES, Examples, Plans, Prompts, Rollouts, Screened, Verdicts, table_name
 
 SHOWN = {Prompts: "prompt_id", Rollouts: "rollout_id", Plans: "plan_id", Examples: "example_id"}
 
 
-def stored_recipe(run: Run) -> dict[str, Any]:
+def recipe_of(run: Run) -> dict[str, Any]:
     """The recipe document of a run, or a StoreError where there is no run."""
-    content, _ = read_version(run.fs, run.path(RECIPE_FILE))
-    if content is None:
+    document = stored_recipe(run)
+    if document is None:
         raise StoreError(f"--run {run.url}: there is no run here; `coldstart run RECIPE --run {run.url}` starts one")
-    document: dict[str, Any] = json.loads(content)
     return document
 
 
@@ -57,6 +57,23 @@ def lock_line(run: Run) -> str:
 def funnel_frame(run: Run) -> pl.DataFrame:
     """The funnel of a run, a row a step."""
     return funnel({table_name(table): run.read(table) for table in TABLES})
+
+
+def require_examples(run: Run) -> None:
+    """Raise where a run ended without examples, naming the likeliest cause and an instance of it."""
+    if run.read(Examples).height:
+        return
+    screened, rollouts = run.read(Screened), run.read(Rollouts)
+    if not screened.filter(pl.col("decision") == "kept").height:
+        reason, n = screened["reason"].value_counts(sort=True).row(0)
+        found = screened.filter(pl.col("reason") == reason)["matched"].first()
+        why = f"the screen dropped every prompt, {n} of {screened.height} as {reason}{f' ({found})' if found else ''}"
+    elif rollouts.height and rollouts["error_kind"].eq(NOT_RUN).fill_null(False).all():
+        key = run.read(Prompts)["source_key"].first()
+        why = f"no recorded response belongs to a prompt: a prompt's source_key is {key!r}; is that in the recording?"
+    else:
+        why = "`coldstart funnel` shows where they were lost"
+    raise NoExamples(f"{run.url}: the run ended without examples: {why}")
 
 
 def why_frame(run: Run, id: str) -> pl.DataFrame:
@@ -96,7 +113,7 @@ def _belonging(run: Run, key: str, id: str) -> list[str]:
     if key != "prompt_id":
         return []
     rollouts = run.read(Rollouts).filter(pl.col("prompt_id") == id, pl.col("arm") == "solve").sort("sample_index")
-    judged = rollouts.join(run.read(Verdicts), on="rollout_id", how="left", maintain_order="left")
+    judged = rollouts.join(latest(run.read(Verdicts)), on="rollout_id", how="left", maintain_order="left")
     lines = [
         f"  {row['rollout_id']}  {row['model'] or '-':<24} {row['outcome'] or 'not judged':<10} {row['reason'] or ''}"
         for row in judged.iter_rows(named=True)

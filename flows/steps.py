@@ -31,6 +31,7 @@ from pipeline import (
 from pipeline.evidence import gather
 from pipeline.resolve import Model, Resolved
 from pipeline.store import Run
+from schemas.recipe import Export, Origin
 from schemas.tables import Bands, Examples, PassRates, Prompts, Rollouts, Screened, Verdicts
 
 Piece = Callable[[runner.Progress], Any]
@@ -52,9 +53,8 @@ def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator
     """
     recipe = resolved.recipe
     target = resolved.models["target"]
-    versions = verifier_versions(resolved)
     yield Step("collect", [lambda _: _collect(run, resolved)])
-    yield _batch(run, screen, recipe.screen, extra=versions)
+    yield _batch(run, screen, recipe.screen, extra=verifier_versions())
     yield from _sampling_loop(run, resolved, limit)
     yield _batch(run, bands, bands.Config(target=target.generator_id))
     if planner := resolved.models.get("planner"):
@@ -64,14 +64,12 @@ def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator
     yield _batch(run, choices, recipe.choose)
     yield _batch(run, assemble, recipe.assemble)
     if run.read(Examples).height:
-        settings = recipe.export
-        to, title = settings.to or run.location("export"), settings.title or recipe.name
-        yield Step("export", [lambda _: export_examples(run, settings.format, to, title)])
+        yield Step("export", [lambda _: export_examples(run, recipe.export)])
 
 
-def verifier_versions(resolved: Resolved) -> dict[str, str]:
+def verifier_versions() -> dict[str, str]:
     """Version of every verifier: part of the inputs of a stage that calls them."""
-    return {f"verifier:{name}": plugins.load("verifiers", name).VERSION for name in plugins.names("verifiers")}
+    return {f"verifier:{name}": verify.version_of(name) for name in plugins.names("verifiers")}
 
 
 def n_owed_prompts(run: Run, resolved: Resolved) -> int:
@@ -79,10 +77,11 @@ def n_owed_prompts(run: Run, resolved: Resolved) -> int:
     return _wanted_solves(run, resolved, None)["prompt_id"].n_unique()
 
 
-def export_examples(run: Run, format: str, to: str, title: str) -> str:
-    """Export the examples of a run; returns where they went."""
-    exporter = plugins.load("exporters", format, where="--format")
-    config = plugins.configure("exporters", format, {"to": to, "title": title}, where="export")
+def export_examples(run: Run, settings: Export) -> str:
+    """Export the examples of a run, into the run folder where the settings name no other; returns where they went."""
+    exporter = plugins.load("exporters", settings.format, where="export.format")
+    options = settings.options | {"to": settings.to or run.location("export")}
+    config = plugins.configure(exporter, options, Origin("export"))
     went: str = exporter.export(run.read(Examples), gather(run), config)
     return went
 
@@ -102,8 +101,8 @@ def _collect(run: Run, resolved: Resolved) -> None:
     )
     if (before := run.manifest(Prompts)) and made_by.matches(before):
         return
-    offered = ((source.name, prompt) for source in resolved.sources for prompt in source.module.read(source.config))
-    store.publish(run, Prompts, collect.run(run.read(Prompts), offered), made_by)
+    asked = run.read(Prompts).join(run.read(Rollouts), on="prompt_id", how="semi")
+    store.publish(run, Prompts, collect.run(asked, resolved.prompts()), made_by)
 
 
 def _sampling_loop(run: Run, resolved: Resolved, limit: int | None) -> Iterator[Step]:

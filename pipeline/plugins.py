@@ -7,16 +7,14 @@ written in that package's docstring.
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from schemas.errors import RecipeError
-from schemas.recipe import explain
-
-KINDS = ("sources", "generators", "verifiers", "exporters")
+from schemas.recipe import Origin
 
 
 def names(kind: str) -> list[str]:
@@ -35,15 +33,16 @@ def load(kind: str, name: str, *, where: str = "") -> ModuleType:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise RecipeError(f"{where or kind}: unknown {kind[:-1]} {name!r}; there are {', '.join(known)}{hint}")
+        raise RecipeError(
+            f"{where}{': ' if where else ''}unknown {kind[:-1]} {name!r}; there are {', '.join(known)}{hint}"
+        )
     return importlib.import_module(f"pipeline.{kind}.{name}")
 
 
-def configure(kind: str, name: str, settings: Mapping[str, Any], *, where: str) -> BaseModel:
-    """A plug-in's own `Config` from a recipe table, or a RecipeError that names the field."""
-    module = load(kind, name, where=where)
+def configure(module: ModuleType, settings: Mapping[str, Any], origin: Origin, at: Sequence[str] = ()) -> BaseModel:
+    """A plug-in's own `Config` from the table `at` of a recipe, or a RecipeError that names place and field."""
     try:
         config: BaseModel = module.Config.model_validate(dict(settings))
     except ValidationError as error:
-        raise RecipeError(explain(error, module.Config, where)) from None
+        raise origin.error(error, module.Config, at) from None
     return config

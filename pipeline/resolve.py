@@ -3,7 +3,7 @@
 import contextlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,10 +13,12 @@ from pydantic import BaseModel
 
 from pipeline import plugins
 from pipeline.blobs import read_version, swap
+from pipeline.sources import Prompt
 from pipeline.store import Run
 from schemas.errors import StoreError
-from schemas.ids import canonical_json, content_id, generator_id
-from schemas.recipe import PluginSettings, Recipe, identity_fields
+from schemas.ids import canonical_json, generator_id
+from schemas.recipe import Origin, PluginSettings, Recipe, identity_fields
+from schemas.tables import Rollouts
 
 RECIPE_FILE = "recipe.json"
 
@@ -26,6 +28,7 @@ class Source:
     """A source of the recipe: its name, module and settings."""
 
     name: str
+    kind: str
     module: ModuleType
     config: BaseModel
 
@@ -49,35 +52,48 @@ class Resolved:
     sources: list[Source]
     models: dict[str, Model]
 
+    def prompts(self) -> Iterator[tuple[str, Prompt]]:
+        """What the sources offer: (source name, prompt)."""
+        for source in self.sources:
+            for prompt in source.module.read(source.config):
+                yield source.name, prompt
+
     def identity(self) -> dict[str, Any]:
         """What makes this recipe another recipe: sources, models and band, without their mutable fields."""
         return {
-            "sources": {s.name: {"kind": s.module.__name__, **identity_fields(s.config)} for s in self.sources},
-            "models": {role: model.generator_id for role, model in self.models.items()},
+            "sources": {
+                source.name: {"kind": source.kind, **identity_fields(source.config)} for source in self.sources
+            },
+            "models": {role: model.module.identity(model.config) for role, model in self.models.items()},
             "band": identity_fields(self.recipe.band),
         }
 
 
-def resolve(recipe: Recipe) -> Resolved:
+def resolve(recipe: Recipe, origin: Origin | None = None) -> Resolved:
     """Look up every plug-in that the recipe names and check its settings, before any work."""
+    origin = origin or Origin(recipe.name)
     sources = []
     for name, settings in recipe.sources.items():
-        config = _configure(recipe, "sources", settings, f"sources.{name}")
-        sources.append(Source(name, plugins.load("sources", settings.kind), config))
+        module, config = _configured(recipe, "sources", settings, origin, ("sources", name))
+        sources.append(Source(name, settings.kind, module, config))
     models: dict[str, Model] = {}
     for role, settings in recipe.models.items():
-        config = _configure(recipe, "generators", settings, f"models.{role}")
-        module = plugins.load("generators", settings.kind)
+        module, config = _configured(recipe, "generators", settings, origin, ("models", role))
         models[role] = Model(role, settings.kind, module, config, generator_id(module.identity(config)))
-    plugins.load("exporters", recipe.export.format, where="export.format")
+    exporter = plugins.load("exporters", recipe.export.format, where=_where(origin, ("export", "format")))
+    plugins.configure(exporter, recipe.export.options, origin, ("export",))
     return Resolved(recipe, sources, models)
 
 
-def _configure(recipe: Recipe, kind: str, settings: PluginSettings, where: str) -> BaseModel:
-    module = plugins.load(kind, settings.kind, where=f"{recipe.name}: {where}.kind")
-    return plugins.configure(
-        kind, settings.kind, _absolute(module, settings.options, recipe.data), where=f"{recipe.name}: {where}"
-    )
+def _configured(
+    recipe: Recipe, kind: str, settings: PluginSettings, origin: Origin, at: tuple[str, str]
+) -> tuple[ModuleType, BaseModel]:
+    module = plugins.load(kind, settings.kind, where=_where(origin, (*at, "kind")))
+    return module, plugins.configure(module, _absolute(module, settings.options, recipe.data), origin, at)
+
+
+def _where(origin: Origin, location: tuple[str, ...]) -> str:
+    return f"{origin.place(location)}: {'.'.join(location)}"
 
 
 def _absolute(module: ModuleType, options: Mapping[str, Any], data: str) -> dict[str, Any]:
@@ -97,17 +113,16 @@ def _under(data: str, path: str) -> str:
 
 
 def bind(run: Run, resolved: Resolved) -> None:
-    """Tie a run folder to its recipe: the first command writes `recipe.json`, later ones must agree on identity."""
+    """Tie a run folder to its recipe: once it has rollouts, later commands must agree on the recipe's identity."""
     path = run.path(RECIPE_FILE)
     content, token = read_version(run.fs, path)
-    before = _stored(path, content) if content is not None else {}
+    before = _document(path, content) or {}
     identity = resolved.identity()
-    if before and (differs := _differences(before["identity"], identity)):
+    if before and run.manifest(Rollouts) and (differs := _differences(before["identity"], identity)):
         raise StoreError(f"{run.url} belongs to another recipe: {differs}; use another --run folder")
     document = {
         "run_id": before.get("run_id") or uuid.uuid4().hex,
         "identity": identity,
-        "identity_digest": content_id("recipe", identity=identity),
         "generators": {
             model.generator_id: {"role": role, "kind": model.kind, **model.module.identity(model.config)}
             for role, model in resolved.models.items()
@@ -119,13 +134,21 @@ def bind(run: Run, resolved: Resolved) -> None:
         swap(run.fs, path, text, token)
 
 
-def _stored(path: str, content: bytes) -> dict[str, Any]:
-    stored: dict[str, Any] | None = None
+def stored_recipe(run: Run) -> dict[str, Any] | None:
+    """The document that `bind` wrote: run_id, identity, generators and recipe; None where there is no run yet."""
+    path = run.path(RECIPE_FILE)
+    return _document(path, read_version(run.fs, path)[0])
+
+
+def _document(path: str, content: bytes | None) -> dict[str, Any] | None:
+    if content is None:
+        return None
+    document: dict[str, Any] | None = None
     with contextlib.suppress(ValueError):
-        stored = json.loads(content)
-    if not isinstance(stored, dict) or "identity" not in stored:
+        document = json.loads(content)
+    if not isinstance(document, dict) or not {"run_id", "identity", "recipe"} <= document.keys():
         raise StoreError(f"{path}: not a readable recipe; restore it or use another run")
-    return stored
+    return document
 
 
 def _differences(before: Any, now: Any, name: str = "") -> str:
@@ -137,4 +160,11 @@ def _differences(before: Any, now: Any, name: str = "") -> str:
         return ""
     if canonical_json(before) == canonical_json(now):
         return ""
-    return f"{name} was {canonical_json(before)}, now {canonical_json(now)}"
+    return f"{name} was {_shown(before)}, now {_shown(now)}"
+
+
+def _shown(value: Any) -> str:
+    """A value in an error; tables and absent ones in words."""
+    if value is None:
+        return "not there"
+    return "there" if isinstance(value, dict) else canonical_json(value)

@@ -31,7 +31,7 @@ Version = tuple[Manifest | None, str | None]
 """A small JSON file as it was read, and the token that a swap compares; (None, None) where there is none."""
 
 MAX_SWAPS = 20
-LIBRARIES = ("polars", "dataframely", "datasketch", "duckdb", "math-verify", "numpy", "scipy")
+LIBRARIES = ("polars", "dataframely", "datasketch", "duckdb", "math-verify", "numpy", "py3langid", "scipy")
 
 
 @dataclass(frozen=True)

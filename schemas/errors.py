@@ -1,13 +1,14 @@
 """The errors of Coldstart: each says what, where, got, wanted and what to do.
 
-    CurationError
-      InputError         the user's input is wrong: one line, exit code 2
-        RecipeError        a recipe, a setting or a plug-in's name
-        SchemaError        a file or frame does not have the declared columns, keys or values
-        StoreError         a run folder: locked, of another recipe, unreadable, changed underneath
-      BackendError       a server or library that work depends on failed: exit code 1
-        TooManyErrors      more rows failed than the recipe's max_error_rate allows
-      WorkOwed           stopped on purpose with work left (a budget, a limit): exit code 3
+CurationError
+  InputError         the user's input is wrong: one line, exit code 2
+    RecipeError        a recipe, a setting or a plug-in's name
+    SchemaError        a file or frame does not have the declared columns, keys or values
+    StoreError         a run folder: locked, of another recipe, unreadable, changed underneath
+  BackendError       a server or library that work depends on failed: exit code 1
+    TooManyErrors      more rows failed than the recipe's max_error_rate allows
+  NoExamples           a run ended with nothing to export: exit code 1
+  WorkOwed           stopped on purpose with work left (a budget, a limit): exit code 3
 """
 
 
@@ -41,6 +42,10 @@ class BackendError(CurationError):
 
 class TooManyErrors(BackendError):
     """More rows failed than `max_error_rate` allows; the commonest reasons are named."""
+
+
+class NoExamples(CurationError):
+    """A run came to its end with nothing to export."""
 
 
 class WorkOwed(CurationError):

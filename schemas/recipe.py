@@ -9,14 +9,14 @@ import difflib
 import json
 import re
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.errors import RecipeError
-
-ROLE_NAMES = ("target", "planner", "executor", "judge")
 
 
 class Settings(BaseModel):
@@ -93,19 +93,24 @@ class Assemble(Settings):
     validation_share: float = mutable(0.05, "Share of groups that go to the validation split.", ge=0, lt=1)
 
 
-class Export(Settings):
-    """Where the data set goes."""
+class Export(BaseModel):
+    """Where the data set goes; the other settings belong to the exporter."""
 
+    model_config = ConfigDict(extra="allow", frozen=True)
     format: str = mutable("sft", "File name of the exporter.")
     to: str = mutable("", "Folder or URL; empty: `export` in the run folder.")
-    title: str = mutable("", "Title of the data set card; empty: the recipe's name.")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The exporter's own settings."""
+        return {"to": self.to, **(self.model_extra or {})}
 
 
 class Work(Settings):
     """How the work is cut up; never decides a result."""
 
     shard_rows: int = mutable(500, "Rows in one shard of row-wise work.", ge=1, le=100_000)
-    workers: int = mutable(2, "Worker processes of the verifiers.", ge=1, le=256)
+    workers: int = mutable(2, "Threads that verify, each with a worker process where it needs one.", ge=1, le=256)
     max_error_rate: float = mutable(0.2, "Share of failed rows above which a run stops.", ge=0, le=1)
 
 
@@ -119,7 +124,7 @@ class Recipe(Settings):
     )
     data: str = mutable(".", "Folder that relative paths of sources and recordings start from.")
     sources: dict[str, PluginSettings] = Field(min_length=1, description="Where prompts come from.")
-    models: dict[Literal["target", "planner", "executor", "judge"], PluginSettings] = Field(
+    models: dict[Literal["target", "planner"], PluginSettings] = Field(
         description="The generator of each role; the target's pass rate defines the band."
     )
     screen: Screen = Screen()
@@ -147,7 +152,30 @@ def _is_mutable(extra: Any) -> bool:
     return isinstance(extra, dict) and bool(extra.get("mutable"))
 
 
-def load_recipe(path: Path | str, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+@dataclass(frozen=True)
+class Origin:
+    """Where settings come from, for error messages: a file, its text, and the overrides on top of it."""
+
+    path: str
+    text: str = ""
+    overrides: tuple[str, ...] = ()
+
+    def place(self, location: Sequence[str]) -> str:
+        """Where a field is set: `file line 3`, or `file with --set a.b=c`; only the file where it is not set at all."""
+        dotted = ".".join(location)
+        for override in reversed(self.overrides):
+            name = override.partition("=")[0].strip()
+            if f"{name}.".startswith(f"{dotted}.") or f"{dotted}.".startswith(f"{name}."):
+                return f"{self.path} with --set {override}"
+        line = _line_of(self.text, list(location))
+        return f"{self.path} line {line}" if line else self.path
+
+    def error(self, error: ValidationError, model: type[BaseModel], at: Sequence[str] = ()) -> RecipeError:
+        """The first problem of settings that stand in the table `at`, as an error of one line."""
+        return RecipeError(explain(error, model, self.place([*at, *_location(error)]), at))
+
+
+def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> tuple[Recipe, Origin]:
     """Read a TOML recipe and apply `a.b=value` overrides; anything wrong is a RecipeError of one line."""
     path = Path(path)
     try:
@@ -159,22 +187,11 @@ def load_recipe(path: Path | str, overrides: list[str] | tuple[str, ...] = ()) -
         raise RecipeError(f"{path}: not valid TOML: {error}") from None
     for override in overrides:
         _override(raw, override)
+    origin = Origin(str(path), text, tuple(overrides))
     try:
-        return Recipe.model_validate(raw)
+        return Recipe.model_validate(raw), origin
     except ValidationError as error:
-        if blamed := _blamed(error, overrides):
-            raise RecipeError(explain(error, Recipe, f"{path} with --set {blamed}")) from None
-        raise RecipeError(explain(error, Recipe, str(path), text)) from None
-
-
-def _blamed(error: ValidationError, overrides: list[str] | tuple[str, ...]) -> str | None:
-    """The override that set what the first problem is about, or a part of it; None where the file did."""
-    location = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"] if part != "[key]")
-    for override in reversed(overrides):
-        name = override.partition("=")[0].strip()
-        if f"{name}.".startswith(f"{location}.") or f"{location}.".startswith(f"{name}."):
-            return override
-    return None
+        raise origin.error(error, Recipe) from None
 
 
 def _override(raw: dict[str, Any], override: str) -> None:
@@ -193,23 +210,34 @@ def _override(raw: dict[str, Any], override: str) -> None:
         raw[last] = value
 
 
-def explain(error: ValidationError, model: type[BaseModel], where: str, text: str = "") -> str:
-    """The first problem of a ValidationError in one line: file, line, field, found, wanted, nearest valid key."""
-    first = error.errors(include_url=False)[0]
-    location = [str(part) for part in first["loc"] if part != "[key]"]
-    field = ".".join(location)
-    line = _line_of(text, location)
-    place = f"{where} line {line}" if line else where
+def explain(error: ValidationError, model: type[BaseModel], place: str, at: Sequence[str] = ()) -> str:
+    """The first problem of a ValidationError in one line: place, field, found, wanted, nearest valid key.
+
+    `at` is the table that the model was read from; it is put before the field's own name.
+    """
+    first = _first(error)
+    location = _location(error)
+    field = ".".join([*at, *location])
     if first["type"] == "extra_forbidden":
         known = _keys_at(model, location[:-1])
         near = difflib.get_close_matches(location[-1], known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
         return f"{place}: unknown key {field!r}; {hint}"
-    message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         return f"{place}: {field!r} is missing; it is required"
+    message = first["msg"].removeprefix("Value error, ")
     found = "" if isinstance(first["input"], dict) else f", found {_short(first['input'])}"
     return f"{place}: {field + ': ' if field else ''}{message[:1].lower() + message[1:]}{found}"
+
+
+def _first(error: ValidationError) -> Any:
+    """The first problem; a misspelt key before the key that is then missing."""
+    problems = error.errors(include_url=False)
+    return min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
+
+
+def _location(error: ValidationError) -> list[str]:
+    return [str(part) for part in _first(error)["loc"] if part != "[key]"]
 
 
 def _short(value: Any, limit: int = 80) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pipeline import plugins
 from pipeline.generators import Reply, Request
 from schemas.ids import canonical_json
+from schemas.recipe import Origin
 
 GENERATORS = plugins.names("generators")
 
@@ -34,7 +35,9 @@ def replies(module: Any, config: BaseModel, requests: list[Request]) -> list[Rep
 @pytest.mark.parametrize("name", GENERATORS)
 def test_every_request_gets_one_reply_and_a_failure_is_an_error_without_text(name: str, settings: Any) -> None:
     module = plugins.load("generators", name)
-    config = plugins.configure("generators", name, settings[name], where="models.target")
+    config = plugins.configure(
+        plugins.load("generators", name), settings[name], Origin("recipe.toml"), ("models", "target")
+    )
     said = [{"role": "user", "content": "Say x."}]
     requests = [Request(f"{i:032}", "p" * 32, "s", "1", "solve", i, said) for i in range(4)]
     found = replies(module, config, requests)
@@ -46,7 +49,9 @@ def test_every_request_gets_one_reply_and_a_failure_is_an_error_without_text(nam
 @pytest.mark.parametrize("name", GENERATORS)
 def test_identity_is_json_and_names_no_place(name: str, settings: Any, tmp_path: Path) -> None:
     module = plugins.load("generators", name)
-    config = plugins.configure("generators", name, settings[name], where="models.target")
+    config = plugins.configure(
+        plugins.load("generators", name), settings[name], Origin("recipe.toml"), ("models", "target")
+    )
     text = canonical_json(module.identity(config))
     assert text == canonical_json(module.identity(config))
     assert str(tmp_path) not in text

@@ -114,7 +114,7 @@ def test_sql_writes_nothing_and_reads_nothing_else(coldstart: Call, demo_run: Pa
 
 def test_retry_owes_failed_rollouts_again_and_the_run_fills_them(coldstart: Call, tmp_path: Path) -> None:
     coldstart("demo", "--run", tmp_path / "run")
-    n_failed = "select count(*) as n from rollouts where error_kind is not null"
+    n_failed = "select count(*) as n from rollouts where error_kind <> 'not_run'"
     before = coldstart("sql", n_failed, "--run", tmp_path / "run", "--json").stdout
     assert json_lines(before) != [{"n": 0}]
     assert "owed again" in coldstart("retry", "rollouts", "--run", tmp_path / "run").stdout
@@ -192,6 +192,27 @@ def test_a_misspelt_key_names_file_and_line(coldstart: Call, tmp_path: Path) -> 
     recipe.write_text(DEMO.read_text() + "\n[scren]\nthreshold = 0.5\n")
     line = len(DEMO.read_text().splitlines()) + 2
     refused(coldstart("run", recipe, "--run", tmp_path / "run"), f"mine.toml line {line}", "did you mean 'screen'")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "field"),
+    [
+        ('verifier = "math"', 'verifyer = "math"', "sources.arithmetic.verifyer"),
+        ('task_family = "family"', 'task_famly = "family"', "sources.arithmetic.columns.task_famly"),
+        ('reasoning = "reasoning"', 'reasonin = "reasoning"', "models.target.columns.reasonin"),
+        ('kind = "pddl"', 'kind = "pdll"', "sources.caretaker.kind"),
+        ('format = "sft"', 'format = "stf"', "export.format"),
+    ],
+)
+def test_a_wrong_plug_in_setting_names_file_and_line(
+    coldstart: Call, tmp_path: Path, good: str, bad: str, field: str
+) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(DEMO.read_text().replace(good, bad, 1))
+    line = next(number for number, text in enumerate(recipe.read_text().splitlines(), 1) if bad in text)
+    done = coldstart("run", recipe, "--set", f"data={ROOT / 'data/demo'}", "--run", tmp_path / "run")
+    refused(done, f"mine.toml line {line}: ", field, "did you mean")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_recipe_that_is_not_there(coldstart: Call, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def recording() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def demo() -> Resolved:
-    return resolve(load_recipe(ROOT / "flows/recipes/demo.toml", [f"data={DEMO}"]))
+    return resolve(*load_recipe(ROOT / "flows/recipes/demo.toml", [f"data={DEMO}"]))
 
 
 @pytest.fixture(scope="module")
@@ -144,11 +144,11 @@ def written(table: dict[str, Any], before: str = "") -> set[str]:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipes_load_and_their_plugins_accept_their_tables(path: Path) -> None:
-    recipe = load_recipe(path)
+    recipe, origin = load_recipe(path)
     assert recipe.name == path.stem
     for kind, tables in (("sources", recipe.sources), ("generators", recipe.models)):
         for name, table in tables.items():
-            plugins.configure(kind, table.kind, table.options, where=f"{kind}.{name}")
+            plugins.configure(plugins.load(kind, table.kind), table.options, origin, (kind, name))
 
 
 def test_every_setting_is_written_in_some_recipe() -> None:
@@ -157,7 +157,7 @@ def test_every_setting_is_written_in_some_recipe() -> None:
 
 
 def test_planbench_recipe_offers_the_problems_that_were_recorded(shared_data: Path) -> None:
-    resolved = resolve(load_recipe(ROOT / "flows/recipes/planbench.toml", [f"data={shared_data / 'planbench'}"]))
+    resolved = resolve(*load_recipe(ROOT / "flows/recipes/planbench.toml", [f"data={shared_data / 'planbench'}"]))
     (source,) = resolved.sources
     keys = {prompt.source_key for prompt in source.module.read(source.config)}
     with gzip.open(shared_data / "planbench/blocksworld_3_responses.jsonl.gz", "rt") as lines:

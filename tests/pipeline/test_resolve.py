@@ -69,7 +69,10 @@ def test_the_identity_depends_on_what_the_data_is_and_not_on_where(data: Path, t
     ("changes", "told"),
     [
         ({"sources": {"problems": {**SOURCE, "kind": "filse"}}}, r"sources\.problems\.kind: unknown source 'filse'"),
-        ({"sources": {"problems": {**SOURCE, "verifer": "m"}}}, r"test: sources\.problems: unknown key 'verifer'"),
+        (
+            {"sources": {"problems": {**SOURCE, "verifer": "m"}}},
+            r"'sources\.problems\.verifer'; did you mean",
+        ),
         ({"models": {"target": {**TARGET, "kind": "reply"}}}, r"models\.target\.kind: unknown generator 'reply'"),
         ({"export": {"format": "stf"}}, r"export\.format: unknown exporter 'stf'"),
     ],

@@ -36,12 +36,12 @@ def _refusal(path: Path, *overrides: str) -> str:
 
 
 def test_a_minimal_recipe_has_defaults_for_the_rest(tmp_path: Path) -> None:
-    recipe = load_recipe(_recipe(tmp_path))
+    recipe, _ = load_recipe(_recipe(tmp_path))
     assert (recipe.band.low, recipe.band.high, recipe.band.max_samples) == (0.1, 0.9, 32)
 
 
 def test_a_plugins_own_settings_are_left_to_it(tmp_path: Path) -> None:
-    source = load_recipe(_recipe(tmp_path)).sources["tasks"]
+    source = load_recipe(_recipe(tmp_path))[0].sources["tasks"]
     assert (source.kind, source.options) == ("files", {"path": "tasks.jsonl"})
 
 
@@ -58,7 +58,7 @@ def test_a_plugins_own_settings_are_left_to_it(tmp_path: Path) -> None:
         ('[band]\nrule = "luck"\n', "line 11: band.rule: input should be 'jeffreys' or 'fixed', found \"luck\""),
         ("[work]\nworkers = 0\n", "line 11: work.workers: input should be greater than or equal to 1, found 0"),
         ('[screen]\nthreshold = "high"\n', "line 11: screen.threshold: input should be a valid number"),
-        ('[models.hero]\nkind = "replay"\n', "line 10: models.hero: input should be 'target', 'planner'"),
+        ('[models.hero]\nkind = "replay"\n', "line 10: models.hero: input should be 'target' or 'planner'"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_line(tmp_path: Path, added: str, message: str) -> None:
@@ -97,20 +97,20 @@ def test_text_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("override", ["band.low=0.3", "band.low = 0.3"])
 def test_a_setting_can_be_overridden(tmp_path: Path, override: str) -> None:
-    assert load_recipe(_recipe(tmp_path), [override]).band.low == 0.3
+    assert load_recipe(_recipe(tmp_path), [override])[0].band.low == 0.3
 
 
 def test_a_value_that_is_not_toml_is_a_string(tmp_path: Path) -> None:
-    assert load_recipe(_recipe(tmp_path), ["data=some/folder"]).data == "some/folder"
+    assert load_recipe(_recipe(tmp_path), ["data=some/folder"])[0].data == "some/folder"
 
 
 def test_an_override_reaches_a_plugins_settings(tmp_path: Path) -> None:
-    recipe = load_recipe(_recipe(tmp_path), ["sources.tasks.path=other.jsonl"])
+    recipe, _ = load_recipe(_recipe(tmp_path), ["sources.tasks.path=other.jsonl"])
     assert recipe.sources["tasks"].options == {"path": "other.jsonl"}
 
 
 def test_the_last_override_counts(tmp_path: Path) -> None:
-    assert load_recipe(_recipe(tmp_path), ["band.low=0.2", "band.low=0.3"]).band.low == 0.3
+    assert load_recipe(_recipe(tmp_path), ["band.low=0.2", "band.low=0.3"])[0].band.low == 0.3
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pipeline.generators import Reply, Request, replay
 from pipeline.rows import iter_records
 from pipeline.sources import pddl
 from schemas.errors import InputError
+from schemas.recipe import Origin
 
 COLUMNS = {"source_key": "key", "text": "said"}
 
@@ -24,7 +25,9 @@ def recording(tmp_path: Path, *rows: dict[str, Any], name: str = "r.jsonl") -> P
 
 def configure(path: Path, columns: dict[str, str] | None = None, **settings: Any) -> replay.Config:
     options = {"path": str(path), "columns": COLUMNS | (columns or {}), **settings}
-    config = plugins.configure("generators", "replay", options, where="models.target")
+    config = plugins.configure(
+        plugins.load("generators", "replay"), options, Origin("recipe.toml"), ("models", "target")
+    )
     assert isinstance(config, replay.Config)
     return config
 

@@ -11,13 +11,14 @@ from pipeline import plugins
 from pipeline.rows import write_rows
 from pipeline.sources import Prompt, files
 from schemas.errors import InputError, RecipeError, SchemaError
+from schemas.recipe import Origin
 
 ROW = {"q": "What is 1 + 1?", "a": "2", "key": 7, "topic": {"name": "sums"}}
 
 
 def prompts(path: Path, **settings: Any) -> list[Prompt]:
     options = {"path": str(path), "columns": {"text": "q", "task": {"answer": "a"}}, "verifier": "strips"} | settings
-    return list(files.read(plugins.configure("sources", "files", options, where="sources.x")))
+    return list(files.read(plugins.configure(files, options, Origin("recipe.toml"), ("sources", "x"))))
 
 
 def jsonl(tmp_path: Path, *rows: Any) -> Path:

@@ -17,6 +17,7 @@ import pytest
 
 from pipeline import plugins
 from schemas.errors import RecipeError
+from schemas.recipe import Origin
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMIT = "a" * 40
@@ -37,11 +38,12 @@ CHILD = """
 import json, sys
 from dataclasses import asdict
 from pipeline import plugins
-from schemas.errors import CurationError
 from pipeline.sources import hub
+from schemas.errors import CurationError
+from schemas.recipe import Origin
 for options in json.load(sys.stdin):
     try:
-        prompts = list(hub.read(plugins.configure("sources", "hub", options, where="sources.x")))
+        prompts = list(hub.read(plugins.configure(hub, options, Origin("recipe.toml"))))
         print(json.dumps([asdict(prompt) for prompt in prompts]))
     except CurationError as error:
         print(json.dumps(f"{type(error).__name__}: {error}"))
@@ -177,4 +179,4 @@ def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
 def test_a_branch_or_a_short_commit_is_refused_with_advice(revision: str) -> None:
     options = {"dataset": "org/sums", "revision": revision, "verifier": "math", "columns": {"text": "q"}}
     with pytest.raises(RecipeError, match=r"revision: wanted a full commit hash of 40 characters.*found"):
-        plugins.configure("sources", "hub", options, where="sources.x")
+        plugins.configure(plugins.load("sources", "hub"), options, Origin("recipe.toml"))

@@ -14,6 +14,7 @@ from pipeline.sources import Prompt, pddl
 from pipeline.verifiers import Rollout, strips
 from pipeline.wording import Wording
 from schemas.errors import InputError, SchemaError
+from schemas.recipe import Origin
 
 DOMAIN = """(define (domain lamps) (:predicates (on ?x) (wired ?x ?y))
   (:action switch-on :parameters (?x ?y) :precondition (and (wired ?x ?y) (not (on ?y)))
@@ -46,7 +47,7 @@ def folder(tmp_path: Path, *problems: str, domain: str = DOMAIN) -> Path:
 
 def prompts(path: Path, **settings: Any) -> list[Prompt]:
     options = {"domain": str(path.parent / "domain.pddl"), "instances": str(path)} | settings
-    return list(pddl.read(plugins.configure("sources", "pddl", options, where="sources.x")))
+    return list(pddl.read(plugins.configure(pddl, options, Origin("recipe.toml"))))
 
 
 def test_a_problem_is_put_in_words(tmp_path: Path) -> None:
