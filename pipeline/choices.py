@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.dedup import KEPT, NEAR_DUPLICATE, Settings, near_duplicates
+from pipeline.dedup import KEPT, NEAR_DUPLICATE, Comparison, near_duplicates
 from pipeline.language import mixed_in
 from pipeline.shingles import Shingles, jaccard, normalised, shingles
-from pipeline.verify import latest
+from pipeline.verify import correct
 from schemas.recipe import Choose as Config
 from schemas.tables import Bands, Choices, Rollouts, Verdicts, frame_of
 
@@ -64,13 +64,12 @@ def most_different(texts: Mapping[str, Shingles], n: int) -> list[str]:
 
 def _candidates(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
     """Correct solve rollouts of in-band prompts with their `trace`, those with reasoning first, then by id."""
-    correct = latest(verdicts).group_by("rollout_id").agg((pl.col("outcome") == "correct").all()).filter("outcome")
     in_band = bands.filter(pl.col("region") == "in_band")
     reasoning = pl.col("reasoning").fill_null("").str.strip_chars()
     return (
         rollouts.filter(pl.col("arm") == "solve")
         .join(in_band, on="prompt_id", how="semi")
-        .join(correct, on="rollout_id", how="semi")
+        .join(correct(verdicts), on="rollout_id", how="semi")
         .with_columns(
             trace=pl.concat_str(reasoning, pl.col("text").fill_null(""), separator="\n"), reasons=reasoning != ""
         )
@@ -125,9 +124,9 @@ def _duplicates(traces: pl.DataFrame, config: Config) -> pl.DataFrame:
     is_short = pl.col("trace").str.count_matches(r"\S+") < MIN_WORDS
     among = pl.when(is_short).then("prompt_id").otherwise(pl.lit(""))
     columns = traces.select(pl.col("rollout_id").alias("id"), text="trace", keep_by="reasons", among=among)
-    settings = Settings(threshold=config.threshold, ngram=config.ngram, num_perm=config.num_perm)
+    comparison = Comparison(threshold=config.threshold, ngram=config.ngram, num_perm=config.num_perm)
     parts = columns.partition_by("among", maintain_order=True) or [columns]
-    return pl.concat(near_duplicates(part, **settings) for part in parts)
+    return pl.concat(near_duplicates(part, **comparison) for part in parts)
 
 
 def _choice(id: str, decided: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ import polars as pl
 from datasketch import MinHash
 from pydantic import ValidationError
 
+from pipeline.rows import flat, require_column, require_unique, require_valid
 from pipeline.shingles import Shingles, jaccard, normalised, own_shingles, shingles
-from schemas.errors import RecipeError, SchemaError
+from schemas.errors import RecipeError
 from schemas.recipe import Screen, explain
 
 KEPT = "kept"
@@ -27,7 +28,7 @@ RECALL = 0.97
 """Lowest probability with which a pair at the threshold is proposed."""
 
 
-class Settings(TypedDict, total=False):
+class Comparison(TypedDict, total=False):
     """How texts are compared; what is left out has the default of `near_duplicates`."""
 
     threshold: float
@@ -44,22 +45,29 @@ class Keeper(NamedTuple):
 
 
 def dedup_rows(
-    frame: pl.DataFrame, *, id: str = "id", text: str = "text", keep_by: str | None = None, **settings: Unpack[Settings]
-) -> pl.DataFrame:
+    frame: pl.DataFrame, *, id: str = "id", text: str = "text", keep_by: str | None = None, where: str = "input",
+    **comparison: Unpack[Comparison],
+) -> pl.DataFrame:  # fmt: skip
     """Find the duplicates in any frame by the names of its columns: `coldstart dedup`.
 
-    Returns what `near_duplicates` does. A setting out of bounds is a RecipeError, a column that is missing or
-    holds what it may not a SchemaError.
+    Returns what `near_duplicates` does. A setting out of bounds is a RecipeError. A missing column, an id that is
+    null, empty or there twice and a text that is none are a SchemaError with `where`, record (from 1), column, found
+    and wanted. As in `rows.read_rows`, nested values are their JSON text.
     """
     try:
-        Screen.model_validate(settings)
+        Screen.model_validate(comparison)
     except ValidationError as error:
         raise RecipeError(explain(error, Screen, "dedup")) from None
     wanted = {"id": id, "text": text} | ({"keep_by": keep_by} if keep_by else {})
     for column in wanted.values():
-        if column not in frame.columns:
-            raise SchemaError(f"column {column!r} is missing; there are {', '.join(frame.columns) or 'none'}")
-    return near_duplicates(frame.select(pl.col(column).alias(name) for name, column in wanted.items()), **settings)
+        require_column(column, frame.columns, where)
+    frame = flat(frame)
+    ids, texts = frame[id], frame[text]
+    is_id = (ids.cast(pl.String) != "").fill_null(False) & (ids.dtype.is_integer() or ids.dtype == pl.String)
+    require_valid(frame, id, is_id, "a whole number, or text that is not empty", where)
+    require_unique(frame, id, where)
+    require_valid(frame, text, texts.is_not_null() & (texts.dtype == pl.String), "text", where)
+    return near_duplicates(frame.select(pl.col(column).alias(name) for name, column in wanted.items()), **comparison)
 
 
 def near_duplicates(
@@ -72,15 +80,14 @@ def near_duplicates(
 ) -> pl.DataFrame:
     """Which rows duplicate which: one row a row of `frame`, sorted by id, whatever the order of the input.
 
-    `frame` has id (text or whole numbers, unique) and text; optionally group (whose template is recognised where
-    `max_document_share` is below 1) and keep_by (the row with the highest value is kept, one without a value last;
-    among equals the smallest id).
+    `frame` has id (text or whole numbers, unique) and text, both without nulls; optionally group (whose template is
+    recognised where `max_document_share` is below 1) and keep_by (the row with the highest value is kept, one without
+    a value last; among equals the smallest id).
 
     Returns id, cluster_id (smallest id of the component), is_kept, keeper_id (null where kept), similarity to the
     keeper (Jaccard of the compared shingles, 1 for the same normalised text, null where kept) and reason (kept,
-    exact_duplicate, near_duplicate). Empty, null or doubled ids and null texts are a SchemaError.
+    exact_duplicate, near_duplicate).
     """
-    _check(frame)
     ranked = _ranked(frame)
     texts = [normalised(text) for text in ranked["text"]]
     group_of = dict(zip(reversed(texts), reversed(ranked["group"].to_list()), strict=True))
@@ -107,24 +114,6 @@ def bands(threshold: float, num_perm: int) -> tuple[int, int]:
         if 1 - (1 - threshold**rows) ** (num_perm // rows) >= RECALL:
             return num_perm // rows, rows
     return num_perm, 1
-
-
-def _check(frame: pl.DataFrame) -> None:
-    """Refuse what has no identity or no text, in one line."""
-    ids, texts = frame["id"], frame["text"]
-    blank = ids.is_null() | (ids.cast(pl.String) == "")
-    for name, wrong in (("id", blank), ("text", texts.is_null())):
-        if wrong.any():
-            raise SchemaError(f"row {wrong.arg_true()[0] + 1}: {name} is empty; every row needs one")
-    if not (ids.dtype in (pl.String, pl.Null) or ids.dtype.is_integer()):
-        raise SchemaError(f"id: wanted text or whole numbers, found {ids.dtype}")
-    if texts.dtype not in (pl.String, pl.Null):
-        raise SchemaError(f"text: wanted text, found {texts.dtype}")
-    if "keep_by" in frame.columns and frame["keep_by"].dtype.is_nested():
-        raise SchemaError(f"keep_by: wanted numbers or text to order by, found {frame['keep_by'].dtype}")
-    if ids.is_duplicated().any():
-        doubled = ids.filter(ids.is_duplicated()).sort()[0]
-        raise SchemaError(f"id {doubled!r} appears {(ids == doubled).sum()} times; ids must be unique")
 
 
 def _ranked(frame: pl.DataFrame) -> pl.DataFrame:

@@ -13,12 +13,14 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from pipeline import plugins
+from pipeline.rows import json_text, require_column, require_unique
 from pipeline.verifiers import GENERATION_ERROR, NOT_RUN, TRUNCATED, VERIFIER_ERROR, Rollout, Verdict
 from schemas.errors import SchemaError
-from schemas.recipe import explain
+from schemas.messages import short
+from schemas.recipe import Settings, explain
 from schemas.tables import Prompts, Rollouts, Verdicts, frame_of
 
 T = TypeVar("T")
@@ -37,10 +39,9 @@ OUTPUT = {
 """Columns of `verify_rows`."""
 
 
-class Config(BaseModel):
+class Config(Settings):
     """How much verification runs at a time; never decides a verdict."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     workers: int = Field(default=1, ge=1, description="Threads that verify; each has its own worker process if needed.")
 
 
@@ -81,7 +82,10 @@ def _spread(judged: Callable[[T], R], items: Iterable[T], workers: int) -> Itera
 
 
 def run(prompts: pl.DataFrame, rollouts: pl.DataFrame, config: Config) -> pl.DataFrame:
-    """All verdicts: one row a rollout that answers its prompt, sorted by key."""
+    """All verdicts: one row a rollout that answers its prompt, sorted by key.
+
+    The whole stage in one call, without a run folder: what `wanted` and `work` give the runner shard by shard.
+    """
     rows = list(work(wanted(prompts, rollouts, config), prompts, rollouts, config))
     return frame_of(Verdicts, rows).sort(Verdicts.primary_key())
 
@@ -95,6 +99,13 @@ def latest(verdicts: pl.DataFrame) -> pl.DataFrame:
     """The verdicts of the highest version for each rollout and verifier; older ones are history."""
     version = pl.col("verifier_version").cast(pl.Int64)
     return verdicts.filter(version == version.max().over("rollout_id", "verifier"))
+
+
+def correct(verdicts: pl.DataFrame) -> pl.DataFrame:
+    """The correct rollouts, column rollout_id, sorted: those whose latest verdict of every verifier is correct."""
+    is_correct = (pl.col("outcome") == "correct").all()
+    judged = latest(verdicts).group_by("rollout_id").agg(is_correct=is_correct)
+    return judged.filter("is_correct").select("rollout_id").sort("rollout_id")
 
 
 def judge(verifier: ModuleType, task: BaseModel | Mapping[str, Any] | str, rollout: Rollout) -> Verdict:
@@ -111,12 +122,23 @@ def task_error(verifier: str, task: Mapping[str, Any] | str) -> str | None:
     """Why a verifier cannot read a task, in one line; None where it can. RecipeError for an unknown verifier."""
     module = plugins.load("verifiers", verifier, where="verifier")
     try:
-        module.Task.model_validate(_object(task))
-    except ValidationError as error:
-        return explain(error, module.Task, "task")
-    except ValueError as error:
-        return f"task: {error}"
+        _read_task(module, task, "task")
+    except SchemaError as error:
+        return str(error)
     return None
+
+
+def _read_task(verifier: ModuleType, task: Any, place: str) -> BaseModel:
+    """A task as its verifier reads it, or a SchemaError that begins with `place`."""
+    try:
+        read: BaseModel = verifier.Task.model_validate(_object(task))
+    except ValidationError as error:
+        raise SchemaError(explain(error, verifier.Task, place)) from None
+    except RecursionError:
+        raise SchemaError(f"{place}: found {short(task)}, which is nested too deeply to be read") from None
+    except ValueError as error:
+        raise SchemaError(f"{place}: {error}") from None
+    return read
 
 
 def _object(task: Any) -> dict[str, Any]:
@@ -125,9 +147,9 @@ def _object(task: Any) -> dict[str, Any]:
         try:
             task = json.loads(task)
         except ValueError as error:
-            raise ValueError(f"not valid JSON: {error}") from None
+            raise ValueError(f"found {short(task)}, wanted valid JSON: {error}") from None
     if not isinstance(task, Mapping):
-        raise ValueError(f"wanted a JSON object, found {json.dumps(task, default=str)[:80]}")
+        raise ValueError(f"found {short(task)}, wanted a JSON object")
     return {key: _without_nulls(value) for key, value in task.items() if value is not None}
 
 
@@ -169,46 +191,41 @@ def _with_verifier(row: Mapping[str, Any]) -> Verdict:
     return judge(plugins.load("verifiers", row["verifier"]), row["task"], rollout)
 
 
-def verify_rows(frame: pl.DataFrame, default_verifier: str | None, workers: int = 1) -> pl.DataFrame:
+def verify_rows(
+    frame: pl.DataFrame, default_verifier: str | None, workers: int = 1, where: str = "input"
+) -> pl.DataFrame:
     """Judge rows of a file: id, response, reasoning?, verifier?, task -> the OUTPUT columns, a row a row, same order.
 
-    A null response is no answer. Raises SchemaError for a duplicate id or a task that cannot be read, and RecipeError
-    for an unknown verifier; each names the row, from 1.
+    A response that is no text is judged as its JSON, a null one is no answer. Raises SchemaError for a null or doubled
+    id or a task that cannot be read, and RecipeError for an unknown verifier; each with `where`, record (from 1),
+    field, found and wanted.
     """
-    _check_ids(frame)
+    for name in ("id", "response", "task"):
+        require_column(name, frame.columns, where)
+    require_unique(frame, "id", where)
     rows = list(frame.iter_rows(named=True))
-    tasks = [_task_of(number, row, default_verifier) for number, row in enumerate(rows, 1)]
+    tasks = [_task_of(row, default_verifier, f"{where}: record {number}") for number, row in enumerate(rows, 1)]
     judged = list(_spread(_judged, zip(range(len(rows)), rows, tasks, strict=True), workers))
     return pl.DataFrame([row for _, row in sorted(judged, key=itemgetter(0))], schema=OUTPUT, orient="row")
 
 
-def _check_ids(frame: pl.DataFrame) -> None:
-    ids = frame["id"].cast(pl.String)
-    if ids.null_count():
-        raise SchemaError(
-            f"row {ids.is_null().arg_true()[0] + 1}: id: found null, wanted a value of its own for each row"
-        )
-    if frame.height and not ids.is_first_distinct().all():
-        number = (~ids.is_first_distinct()).arg_true()[0]
-        raise SchemaError(f"row {number + 1}: id: {ids[number]!r} is there twice; wanted unique ids")
-
-
-def _task_of(number: int, row: Mapping[str, Any], default: str | None) -> tuple[ModuleType, BaseModel]:
+def _task_of(row: Mapping[str, Any], default: str | None, place: str) -> tuple[ModuleType, BaseModel]:
     """The verifier of a row and its task, read."""
     name = row.get("verifier") or default
-    if not name:
-        raise SchemaError(f"row {number}: verifier: found nothing; name one in the row or with --verifier")
-    module = plugins.load("verifiers", name, where=f"row {number}, verifier")
-    try:
-        return module, module.Task.model_validate(_object(row["task"]))
-    except ValidationError as error:
-        raise SchemaError(explain(error, module.Task, f"row {number}: task")) from None
-    except ValueError as error:
-        raise SchemaError(f"row {number}: task: {error}") from None
+    if not isinstance(name, str):
+        wanted = f"one of {', '.join(plugins.names('verifiers'))}, here or with --verifier"
+        raise SchemaError(f"{place}, verifier: found {short(name)}, wanted {wanted}")
+    module = plugins.load("verifiers", name, where=f"{place}, verifier")
+    return module, _read_task(module, row["task"], f"{place}, task")
 
 
 def _judged(item: tuple[int, Mapping[str, Any], tuple[ModuleType, BaseModel]]) -> tuple[int, dict[str, Any]]:
     place, row, (verifier, task) = item
     started = time.perf_counter()
-    verdict = judge(verifier, task, Rollout(text=row["response"] or "", reasoning=row.get("reasoning")))
+    verdict = judge(verifier, task, Rollout(_text(row["response"]) or "", _text(row.get("reasoning"))))
     return place, {"id": str(row["id"]), **_columns(verdict), "seconds": time.perf_counter() - started}
+
+
+def _text(value: Any) -> str | None:
+    """Text or null as it is, anything else as JSON."""
+    return value if value is None or isinstance(value, str) else json_text(value)

@@ -155,18 +155,21 @@ def test_no_rows_give_no_rows() -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ({"id": ["a", "a"], "text": ["x", "y"]}, "id 'a' appears 2 times"),
-        ({"id": ["a", ""], "text": ["x", "y"]}, "row 2: id is empty"),
-        ({"id": ["a", None], "text": ["x", "y"]}, "row 2: id is empty"),
-        ({"id": ["a", "b"], "text": [None, "y"]}, "row 1: text is empty"),
-        ({"id": ["a"], "text": [3]}, "text: wanted text, found Int64"),
-        ({"id": [1.5], "text": ["x"]}, "id: wanted text or whole numbers, found Float64"),
-        ({"id": ["a"], "body": ["x"]}, "column 'text' is missing; there are id, body"),
+        ({"id": ["a", "a"], "text": ["x", "y"]}, "f.csv: id 'a' stands in records 1, 2"),
+        (
+            {"id": ["a", ""], "text": ["x", "y"]},
+            'f.csv: record 2, id: found "", wanted a whole number, or text that is not empty',
+        ),
+        ({"id": ["a", None], "text": ["x", "y"]}, "f.csv: record 2, id: found null, wanted a whole number"),
+        ({"id": ["a", "b"], "text": [None, "y"]}, "f.csv: record 1, text: found null, wanted text"),
+        ({"id": ["a"], "text": [3]}, "f.csv: record 1, text: found 3, wanted text"),
+        ({"id": [1.5], "text": ["x"]}, "f.csv: record 1, id: found 1.5, wanted a whole number"),
+        ({"id": ["a"], "body": ["x"]}, "f.csv: no column 'text'; it has id, body"),
     ],
 )
 def test_unusable_rows_are_named_in_one_line(rows: dict[str, list[object]], said: str) -> None:
     with pytest.raises(SchemaError, match=said):
-        dedup_rows(pl.DataFrame(rows))
+        dedup_rows(pl.DataFrame(rows), where="f.csv")
 
 
 @pytest.mark.parametrize("settings", [{"threshold": 0.0}, {"ngram": 0}, {"num_perm": 1}, {"max_document_share": 2.0}])

@@ -93,6 +93,15 @@ def test_the_latest_verdict_is_the_one_of_the_highest_version_by_number() -> Non
     assert verify.latest(frame_of(Verdicts, [])).is_empty()
 
 
+def test_a_rollout_is_correct_if_every_latest_verdict_of_it_is() -> None:
+    rows = [("b", "math", "1", "correct"), ("a", "math", "1", "incorrect"), ("a", "math", "2", "correct"),
+            ("c", "math", "1", "correct"), ("c", "strips", "1", "undecided")]  # fmt: skip
+    names = (*Verdicts.primary_key(), "outcome")
+    frame = frame_of(Verdicts, [dict(zip(names, row, strict=True)) for row in rows])
+    assert verify.correct(frame)["rollout_id"].to_list() == ["a", "b"]
+    assert verify.correct(frame.clear()).columns == ["rollout_id"]
+
+
 @pytest.mark.parametrize(
     ("task", "words"),
     [
@@ -100,8 +109,10 @@ def test_the_latest_verdict_is_the_one_of_the_highest_version_by_number() -> Non
         ('{"answer": "1"}', None),
         ({}, "task: 'answer' is missing"),
         ({"answr": "1"}, "answer"),
-        ("{", "task: not valid JSON"),
-        ("[1]", "wanted a JSON object"),
+        ("{", 'task: found "{", wanted valid JSON'),
+        ("[1]", "task: found [1], wanted a JSON object"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"answer": ' * 900 + "1" + "}" * 900, "task"),
     ],
 )
 def test_a_task_that_cannot_be_read_is_told_in_one_line(task: Any, words: str | None) -> None:
@@ -121,6 +132,17 @@ def test_rows_of_a_file_are_judged_in_their_order() -> None:
     ]
 
 
+def test_a_response_that_is_no_text_is_judged_as_its_json() -> None:
+    frame = pl.DataFrame({"id": [1, 2, 3], "response": [42, 0, None], "task": ['{"answer": "42"}'] * 3})
+    judged = verify.verify_rows(frame, "math")
+    assert judged.select("outcome", "extracted").rows() == [("correct", "42"), ("incorrect", "0"), ("undecided", None)]
+
+
+def test_a_file_without_a_needed_column_is_refused() -> None:
+    with pytest.raises(SchemaError, match=r"^f\.csv: no column 'response'; it has id, respose, task; did you mean"):
+        verify.verify_rows(pl.DataFrame({"id": [1], "respose": ["1"], "task": ["{}"]}), "math", where="f.csv")
+
+
 def test_a_struct_task_may_have_nulls_from_other_rows() -> None:
     tasks = [{"answer": "1", "test": None}, {"answer": "2", "test": None}]
     frame = pl.DataFrame({"id": ["a", "b"], "response": ["1", "1"], "task": tasks})
@@ -130,19 +152,23 @@ def test_a_struct_task_may_have_nulls_from_other_rows() -> None:
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"id": "a"}, SchemaError, r"^row 2: id: 'a' is there twice"),
-        ({"id": None}, SchemaError, r"^row 2: id: found null"),
-        ({"task": "{"}, SchemaError, r"^row 2: task: not valid JSON"),
-        ({"task": "{}"}, SchemaError, r"^row 2: task: 'answer' is missing"),
-        ({"task": None}, SchemaError, r"^row 2: task: wanted a JSON object, found null"),
-        ({"verifier": None}, SchemaError, r"^row 2: verifier: found nothing"),
-        ({"verifier": "maths"}, RecipeError, r"^row 2, verifier: unknown verifier 'maths'.*did you mean 'math'"),
+        ({"id": "a"}, SchemaError, r"^f.csv: id 'a' stands in records 1, 2"),
+        ({"id": None}, SchemaError, r"^f.csv: id is null in record 2"),
+        ({"task": "{"}, SchemaError, r'^f.csv: record 2, task: found "{", wanted valid JSON'),
+        ({"task": "{}"}, SchemaError, r"^f.csv: record 2, task: 'answer' is missing"),
+        ({"task": None}, SchemaError, r"^f.csv: record 2, task: found null, wanted a JSON object"),
+        ({"verifier": None}, SchemaError, r"^f.csv: record 2, verifier: found null, wanted one of math, strips"),
+        (
+            {"verifier": "maths"},
+            RecipeError,
+            r"^f.csv: record 2, verifier: unknown verifier 'maths'.*did you mean 'math'",
+        ),
     ],
 )
 def test_bad_rows_are_refused_before_any_is_judged(change: dict[str, Any], error: type[Exception], words: str) -> None:
     row = {"id": "a", "response": "1", "verifier": "math", "task": '{"answer": "1"}'}
     with pytest.raises(error, match=words):
-        verify.verify_rows(pl.DataFrame([row, row | {"id": "b"} | change]), None)
+        verify.verify_rows(pl.DataFrame([row, row | {"id": "b"} | change]), None, where="f.csv")
 
 
 def test_judging_a_module_by_its_json_task() -> None:
