@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +14,9 @@ from typing import Any
 
 from pipeline.blobs import is_local, read_version
 from pipeline.resolve import RECIPE_FILE
+from pipeline.rows import without_surrogates
 from pipeline.store import Run, Table
 from schemas.tables import table_name
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def journal_folder(run: Run, table: Table) -> Path:
@@ -57,7 +55,7 @@ class Journal:
 
         What is not Unicode text (half a surrogate pair, which a model's broken JSON may hold) is replaced by U+FFFD.
         """
-        text = _LONE_SURROGATE.sub("\ufffd", json.dumps(row, ensure_ascii=False))
+        text: str = without_surrogates(json.dumps(row, ensure_ascii=False))
         self._file.write(text.encode() + b"\n")
         written: dict[str, Any] = json.loads(text)
         return written

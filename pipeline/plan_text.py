@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from pipeline.rows import without_surrogates
+
 PARSED = "parsed"
 MALFORMED = "malformed"
 MISSING = "missing"
@@ -211,9 +213,9 @@ def _effort(value: Any) -> int | None:
 
 
 def _line(value: Any) -> str | None:
-    """A text on one line; null where there is none. Half surrogate pairs, which no file can hold, become "?"."""
+    """A text on one line; null where there is none. Half surrogate pairs, which no file can hold, become U+FFFD."""
     parts = value if isinstance(value, list) else [] if value is None else [value]
     if not all(isinstance(part, str | int | float) for part in parts):
         raise _Unreadable("an object where a text was wanted")
     text = " ".join(map(str, parts))
-    return " ".join(text.encode("utf-8", "replace").decode().split()) or None
+    return " ".join(without_surrogates(text).split()) or None

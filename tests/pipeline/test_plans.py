@@ -125,6 +125,10 @@ def test_no_text_raises_and_only_parsed_plans_have_steps(text: str) -> None:
     json.dumps(plan).encode()
 
 
+def test_half_a_surrogate_pair_becomes_the_replacement_character() -> None:
+    assert parse_plan(r'["look \ud800"]').steps[0]["goal"] == "look \ufffd"
+
+
 some_text = st.one_of(st.none(), text_like)
 raw_step = st.fixed_dictionaries(
     {"goal": text_like.filter(lambda text: text.strip()), "how": some_text, "check": some_text},
