@@ -8,9 +8,12 @@ files list the facts. The verifier is `strips`.
 import difflib
 import hashlib
 import io
+import lzma
 import re
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -24,10 +27,17 @@ from pipeline.sources import Prompt
 from pipeline.wording import Wording
 from schemas.errors import SchemaError
 from schemas.ids import canonical_json
+from schemas.messages import first_line
 from schemas.recipe import Settings
 
 VERIFIER = "strips"
 ARCHIVES = (".tar.xz", ".tar.gz", ".tgz", ".tar", ".zip")
+BROKEN = (
+    OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error,
+    RuntimeError, ValueError, ImportError,
+)  # fmt: skip
+"""What damaged, encrypted and unknown archives raise, and protocols that fsspec does not know."""
+
 INSTRUCTION = "Give a plan that reaches the goal: a numbered list of actions, one a line, each with its objects."
 
 _IS_DOMAIN = re.compile(r"\(\s*define\s*\(\s*domain\s+([^\s()]+)", re.IGNORECASE)
@@ -63,13 +73,13 @@ class Config(Settings):
 
 def fingerprint(config: Config) -> str:
     """The SHA-256 of the domain and of every file that could be a problem."""
-    domain = _text(open_bytes(config.domain).read(), config.domain)
+    domain = _domain(config)
     return _digest([domain, *(_text(content, origin) for origin, content in _files(config.instances))])
 
 
 def read(config: Config) -> Iterator[Prompt]:
     """One prompt a problem, by file name; a file that defines a domain is passed over."""
-    domain = _text(open_bytes(config.domain).read(), config.domain)
+    domain = _domain(config)
     files = [(origin, _text(content, origin)) for origin, content in _files(config.instances)]
     problems = [(origin, text) for origin, text in files if not _IS_DOMAIN.search(text)]
     if not problems:
@@ -82,6 +92,11 @@ def read(config: Config) -> Iterator[Prompt]:
     }
     for origin, text in problems:
         yield _prompt(origin, domain, text, config.model_copy(update=found))
+
+
+def _domain(config: Config) -> str:
+    with open_bytes(config.domain) as file:
+        return _text(file.read(), config.domain)
 
 
 def _prompt(origin: str, domain: str, text: str, config: Config) -> Prompt:
@@ -128,8 +143,8 @@ def _files(path: str) -> list[tuple[str, bytes]]:
     reader = _zipped if path.endswith(".zip") else _tarred if path.endswith(ARCHIVES) else _in_folder
     try:
         found = [(f"{path}/{name}", content) for name, content in reader(path) if _is_problem_file(name)]
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise SchemaError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    except BROKEN as error:
+        raise SchemaError(f"{path}: cannot be read: {first_line(error)}") from None
     return sorted(found)
 
 

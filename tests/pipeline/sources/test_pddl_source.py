@@ -4,9 +4,12 @@ import io
 import tarfile
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import plugins
 from pipeline.pddl import Literal, execute, read_problem
@@ -93,6 +96,22 @@ def test_order_of_facts_does_not_change_the_problem_text(tmp_path: Path) -> None
     assert first.problem_text == second.problem_text
 
 
+def packed(path: Path) -> bytes:
+    """Write an archive of three files to a path; its bytes."""
+    names = [f"x/instance-{i}.pddl" for i in range(3)]
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in names:
+                archive.writestr(name, PROBLEM)
+    else:
+        with tarfile.open(path, f"w:{path.suffix[1:]}" if path.suffix != ".tar" else "w") as tar:
+            for name in names:
+                member = tarfile.TarInfo(name)
+                member.size = len(PROBLEM)
+                tar.addfile(member, io.BytesIO(PROBLEM.encode()))
+    return path.read_bytes()
+
+
 @pytest.mark.parametrize("name", ["set.tar.xz", "set.tar.gz", "set.zip"])
 def test_archives_give_what_the_folder_gives(tmp_path: Path, name: str) -> None:
     files = {f"x/instance-{i}.pddl": PROBLEM for i in (2, 1)} | {
@@ -157,6 +176,49 @@ def test_a_file_that_is_no_archive_is_one_line(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"not an archive")
         with pytest.raises(SchemaError, match=name):
             prompts(tmp_path / name)
+
+
+def refusal(path: Path) -> str:
+    """What is said about an archive that cannot be read; empty where it can."""
+    try:
+        prompts(path)
+    except SchemaError as error:
+        return str(error)
+    return ""
+
+
+@settings(deadline=None)
+@given(st.sampled_from([".tar.xz", ".tar.gz", ".tar", ".zip"]), st.floats(0, 0.999), st.integers(1, 255), st.booleans())
+def test_a_damaged_archive_is_read_or_refused_in_one_line(kind: str, place: float, flip: int, is_cut: bool) -> None:
+    with TemporaryDirectory() as name:
+        path = Path(name) / f"f{kind}"
+        damaged = bytearray(packed(path))
+        if is_cut:
+            del damaged[int(place * len(damaged)) :]
+        else:
+            damaged[int(place * len(damaged))] ^= flip
+        path.write_bytes(damaged)
+        folder(path.parent)
+        assert "\n" not in refusal(path)
+
+
+def test_a_zip_that_needs_a_password_or_an_unknown_method_is_one_line(tmp_path: Path) -> None:
+    folder(tmp_path)
+    path = tmp_path / "f.zip"
+    plain = packed(path)
+    for offset, value, words in ((6, 1, "encrypted"), (8, 99, "compression method")):
+        damaged = bytearray(plain)
+        for start in (plain.index(b"PK\x03\x04"), plain.index(b"PK\x01\x02") + 2):
+            damaged[start + offset] = value
+        path.write_bytes(damaged)
+        with pytest.raises(SchemaError, match=rf"f\.zip: cannot be read: .*{words}"):
+            prompts(path)
+
+
+@pytest.mark.parametrize("path", ["nosuch://a/b.zip", "nosuch://a/b.tar", "nosuch://a/b"])
+def test_an_unknown_protocol_is_one_line(tmp_path: Path, path: str) -> None:
+    with pytest.raises(SchemaError, match=f"{path}: cannot be read: .*nosuch"):
+        prompts(Path(path), domain=str(folder(tmp_path).parent / "domain.pddl"), instances=path)
 
 
 def test_planbench_problems_are_read_and_plans_in_the_prompts_own_words_are_judged(shared_data: Path) -> None:
