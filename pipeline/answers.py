@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from pipeline.thinking import split_thinking
+
 MAX_ANSWER_CHARS = 1_000
 MAX_PHRASE_CHARS = 300
 MAX_BOXES = 100
 """Only so many of the last boxes are read: a response with more is junk, whose cost must stay bounded."""
 
-_THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-_THINKING_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _BOX = re.compile(r"\\f?boxed\s*\{")
 _HASHES = re.compile(r"####[ \t]*([^\n#]{1,300})")
 _PHRASE = re.compile(r"\banswer\b[\s*_]*(?:is|:|=)[\s*_:=]*([^\n]{1,300})", re.IGNORECASE)
@@ -73,7 +73,7 @@ def final_answers(text: str) -> list[str]:
     >>> final_answers("<think>4?</think>2 + 3 is \\boxed{5}, so the answer is 5.")
     ['5', '5']
     """
-    text = without_thinking(text)
+    _, text = split_thinking(text)
     phrases = [_SENTENCE_END.split(phrase, maxsplit=1)[0].strip(" *_") for phrase in _PHRASE.findall(text)]
     lines = [line for line in text.splitlines() if line.strip()]
     if lines and (last := _LAST_LINE.fullmatch(lines[-1][:MAX_PHRASE_CHARS])):
@@ -83,12 +83,6 @@ def final_answers(text: str) -> list[str]:
     if not found and len(lines) == 1 and is_value(text):
         found = [text.strip()]
     return found or _spelt(phrases)
-
-
-def without_thinking(text: str) -> str:
-    """The text after its thinking; thinking that never ends leaves nothing."""
-    text = _THINKING.sub("", text)
-    return _THINKING_END.split(text)[-1]
 
 
 def _boxed(text: str) -> list[str]:

@@ -8,11 +8,12 @@ Does not cover: whether the reasoning holds; units (5 feet equals 5 metres); rou
 running prose. Different explicit answers are ambiguous: no answer is picked because it fits.
 """
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from pipeline.answers import MAX_ANSWER_CHARS, final_answers, number, same_text
 from pipeline.limited import LimitedWorkers, OutOfTime
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, TIMEOUT, Rollout, Verdict
+from schemas.recipe import Settings
 
 VERSION = "1"
 
@@ -27,10 +28,9 @@ class Unreadable(Exception):
     """An answer that cannot be read as mathematics."""
 
 
-class Task(BaseModel):
+class Task(Settings):
     r"""The gold answer, in LaTeX or plain; of a whole solution, its marked answer (`#### 18`, `A: 18`)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     answer: str = Field(description="The gold answer.")
 
     @field_validator("answer")

@@ -13,10 +13,9 @@ or revised.
 
 from functools import lru_cache
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from pipeline.actions import Plan, Reader, find_plans
-from pipeline.answers import without_thinking
 from pipeline.pddl import (
     GOAL_NOT_REACHED,
     GOAL_REACHED,
@@ -30,15 +29,16 @@ from pipeline.pddl import (
     execute,
     read_problem,
 )
+from pipeline.thinking import split_thinking
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, Outcome, Rollout, Verdict
+from schemas.recipe import Settings
 
 VERSION = "1"
 
 
-class Task(BaseModel):
+class Task(Settings):
     """A problem, and optionally the names that its objects have in plain words."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     domain: str = Field(description="The domain in PDDL.")
     problem: str = Field(description="The problem in PDDL.")
     objects: dict[str, str] = Field({}, description="Plain names of objects, such as a = 'red block'.")
@@ -53,7 +53,8 @@ class Task(BaseModel):
 
 def verify(task: Task, rollout: Rollout) -> Verdict:
     """Judge the one plan of a response; `failed_step` is the first step that cannot be carried out, from 1."""
-    plans = find_plans(without_thinking(rollout.text), _reader(task.domain, task.problem, tuple(task.objects.items())))
+    _, answer = split_thinking(rollout.text)
+    plans = find_plans(answer, _reader(task.domain, task.problem, tuple(task.objects.items())))
     if not plans:
         return Verdict("undecided", NO_ANSWER)
     if (plan := the_plan(plans)) is None:
