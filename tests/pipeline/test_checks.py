@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.checks import check, check_frames, checks
 from pipeline.store import Provenance, open_run, publish
-from schemas.tables import TABLES, PassRates, Screened, foreign_keys, frame_of, table_name
+from pipeline.verify import JUDGED_ARMS
+from schemas.tables import ARMS, TABLES, PassRates, Screened, foreign_keys, frame_of, table_name
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -161,6 +162,13 @@ def test_a_consistent_run_breaks_no_claim() -> None:
 
 def test_an_empty_run_breaks_no_claim() -> None:
     assert _broken({}) == set()
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_only_rollouts_that_answer_their_prompt_need_a_verdict(arm: str) -> None:
+    rows = consistent()
+    rows["rollouts"].append(_rollout(_id(50), arm=arm))
+    assert ("rollouts_have_one_verdict" in _broken(rows)) == (arm in JUDGED_ARMS)
 
 
 @pytest.mark.parametrize("name", BREAKS)
