@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.plans import plan_row, render_plan
+from pipeline.plan_text import render_plan
+from pipeline.plans import plan_row
 from schemas.ids import NONE, content_id, example_id
 from schemas.recipe import Assemble as Config
 from schemas.tables import Bands, Choices, Examples, Plans, Prompts, Rollouts, Screened, frame_of

@@ -1,26 +1,26 @@
 """Collect prompts: what the sources offer, with ids and hashes, one row a problem.
 
-`READS` nothing but the prompts that were there before: a row that its source no longer offers stays, marked
-`is_withdrawn`, because rollouts refer to it.
+A row that its source no longer offers stays, marked `is_withdrawn`, because rollouts refer to it: `run` takes the
+prompts that were there before, as well as what is offered. `READS` no table of another stage.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel
 
 from pipeline import plugins
 from pipeline.sources import Prompt
 from schemas import ids
 from schemas.errors import SchemaError
+from schemas.messages import short
 from schemas.tables import Prompts, frame_of
 
 READS: tuple[()] = ()
 WRITES = Prompts
 
 
-def run(existing: pl.DataFrame, offered: Iterable[tuple[str, Prompt]], config: BaseModel | None = None) -> pl.DataFrame:
+def run(existing: pl.DataFrame, offered: Iterable[tuple[str, Prompt]]) -> pl.DataFrame:
     """The prompts table, sorted by id: one row an offered (source name, prompt) and one a withdrawn row of `existing`.
 
     A prompt that says something else under its old key is another prompt, and the old one is withdrawn. Raises
@@ -50,8 +50,8 @@ def _row(source: str, prompt: Prompt) -> dict[str, Any]:
     plugins.load("verifiers", prompt.verifier, where=where)
     try:
         content_hash = ids.content_hash(prompt.messages, prompt.task)
-    except (TypeError, ValueError) as error:
-        raise SchemaError(f"{where}: task: wanted JSON values ({error})") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SchemaError(f"{where}: task: found {short(prompt.task)}, wanted JSON values ({error})") from None
     prompt_id = ids.prompt_id(source, prompt.source_key, content_hash)
     has_group = prompt.group is not None
     return {

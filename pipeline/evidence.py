@@ -22,7 +22,11 @@ Tables = Mapping[str, pl.DataFrame]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known about how a data set was made. Nothing in it depends on the clock, the host or a path."""
+    """What is known about how a data set was made, the same wherever the run stands and whenever it is asked.
+
+    The frames hold no time, host or path. `settings` does: it is the recipe as it was bound, with its paths and
+    endpoints, so that a card shows only the parts of it that decided rows.
+    """
 
     name: str
     settings: Mapping[str, Any]

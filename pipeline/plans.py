@@ -5,12 +5,10 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
-from pipeline.plan_text import MALFORMED, PARSED, ParsedPlan, parse_plan, render_plan
+from pipeline.plan_text import MALFORMED, PARSED, ParsedPlan, parse_plan
 from schemas.ids import plan_id
 from schemas.recipe import Settings
 from schemas.tables import Plans, Rollouts, frame_of
-
-__all__ = ["READS", "WRITES", "Config", "parse_plan", "plan_row", "render_plan", "run"]
 
 READS = (Rollouts,)
 WRITES = Plans

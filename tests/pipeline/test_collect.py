@@ -72,5 +72,5 @@ def test_an_unknown_verifier_says_where_and_the_nearest() -> None:
 
 
 def test_a_task_that_is_not_json_says_where() -> None:
-    with pytest.raises(SchemaError, match=r"f.jsonl line 1: task: wanted JSON values"):
+    with pytest.raises(SchemaError, match=r"f.jsonl line 1: task: found .*, wanted JSON values"):
         collect.run(EMPTY, [("s", prompt(task={"answer": float("nan")}))])

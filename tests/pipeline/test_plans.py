@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.plans import Config, parse_plan, plan_row, render_plan, run
+from pipeline.plan_text import parse_plan, render_plan
+from pipeline.plans import Config, plan_row, run
 from schemas.tables import Plans, Rollouts, frame_of
 
 NO_DETAILS = {"how": None, "depends_on": [], "effort_tokens": None, "check": None, "on_failure": None, "action": None}
