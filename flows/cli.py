@@ -267,9 +267,9 @@ def _run(recipe: Path, overrides: list[str], run_url: str | None, limit: int | N
         n_owed = n_owed_prompts(mine, resolved)
     show_frame(funnel_frame(run), width=100)
     say(f"\nrun: {run.url}")
-    require_examples(run)
     if n_owed:
         raise WorkOwed(f"--limit {limit}: {n_owed} prompts are still owed samples; run again without it to go on")
+    require_examples(run)
 
 
 def _existing(run_url: str) -> "Run":
@@ -297,7 +297,3 @@ def main(arguments: list[str] | None = None) -> None:
 
         click.echo(f"coldstart: {clean(str(error))}", err=True)
         sys.exit(error.exit_code)
-
-
-if __name__ == "__main__":
-    main()

@@ -19,6 +19,13 @@ from flows.cli import cli
 from pipeline import plugins
 from schemas.recipe import PluginSettings, Recipe
 
+PLANS = [
+    "## What a recorded plan may look like",
+    "",
+    "JSON (`strategy`, and `steps` with `goal`, `how` and more), a numbered or bulleted list, or one action a line; a",
+    "line `Strategy: ...` before it is kept apart. A plan belongs to the response in the same row of the recording.",
+    "",
+]
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -52,7 +59,18 @@ def recipe_page() -> str:
         for plugin in plugins.names(kind):
             config = plugins.load(kind, plugin).Config
             lines += [f"## {kind[:-1]} `{plugin}` (`[{table}]`)", "", *_doc(config), *_table(config.model_fields)]
-    return "\n".join(lines)
+            for name, field in config.model_fields.items():
+                if section := _section(field):
+                    lines += [
+                        f"### `[{table}.{name}]` of `{plugin}`",
+                        "",
+                        *_doc(section),
+                        *_table(section.model_fields),
+                    ]
+    for plugin in plugins.names("verifiers"):
+        task = plugins.load("verifiers", plugin).Task
+        lines += [f"## verifier `{plugin}`: the fields of its task", "", *_doc(task), *_table(task.model_fields)]
+    return "\n".join([*lines, *PLANS])
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:

@@ -65,8 +65,8 @@ def require_examples(run: Run) -> None:
         return
     screened, rollouts = run.read(Screened), run.read(Rollouts)
     if not screened.filter(pl.col("decision") == "kept").height:
-        reason, n = screened["reason"].value_counts(sort=True).row(0)
-        found = screened.filter(pl.col("reason") == reason)["matched"].first()
+        reason, n = screened["reason"].cast(pl.String).value_counts(sort=True).row(0)
+        found = next(iter(screened.filter(pl.col("reason") == reason)["matched"].drop_nulls().to_list()), "")
         why = f"the screen dropped every prompt, {n} of {screened.height} as {reason}{f' ({found})' if found else ''}"
     elif rollouts.height and rollouts["error_kind"].eq(NOT_RUN).fill_null(False).all():
         key = run.read(Prompts)["source_key"].first()

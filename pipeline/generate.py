@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline import plugins
 from pipeline.generators import NOT_RUN, Generate, Reply, Request
-from pipeline.verify import latest
+from pipeline.verify import correct
 from schemas.ids import content_id, rollout_id
 from schemas.tables import Prompts, Rollouts, polars_schema
 
@@ -46,10 +46,10 @@ def wanted_plans(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataF
 
     Columns rollout_id, prompt_id, sample_index and parent_id (the solve rollout that the plan was recorded with).
     """
-    correct = latest(verdicts).filter(pl.col("outcome") == "correct").select("rollout_id")
+    right = correct(verdicts)
     solved = (
         rollouts.filter(pl.col("arm") == "solve", pl.col("role") == "target")
-        .join(correct, on="rollout_id", how="semi")
+        .join(right, on="rollout_id", how="semi")
         .join(bands.filter(pl.col("region") == "in_band"), on="prompt_id", how="semi")
         .sort("prompt_id", "sample_index")
     )

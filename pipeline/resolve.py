@@ -81,7 +81,7 @@ def resolve(recipe: Recipe, origin: Origin | None = None) -> Resolved:
         module, config = _configured(recipe, "generators", settings, origin, ("models", role))
         models[role] = Model(role, settings.kind, module, config, generator_id(module.identity(config)))
     exporter = plugins.load("exporters", recipe.export.format, where=_where(origin, ("export", "format")))
-    plugins.configure(exporter, recipe.export.options, origin, ("export",))
+    plugins.configure(exporter, recipe.export.options | {"to": recipe.export.to or "export"}, origin, ("export",))
     return Resolved(recipe, sources, models)
 
 

@@ -1,1 +1,1 @@
-"""Declarations only: tables, ids, recipe models, errors, checks. Nothing here reads or writes."""
+"""Declarations: tables, ids, recipe models, errors, checks. No table is read or written here."""

@@ -6,7 +6,6 @@ other fields belong to that plug-in and are checked by its own `Config`.
 """
 
 import difflib
-import json
 import re
 import tomllib
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.errors import RecipeError
+from schemas.messages import short
 
 
 class Settings(BaseModel):
@@ -226,7 +226,7 @@ def explain(error: ValidationError, model: type[BaseModel], place: str, at: Sequ
     if first["type"] == "missing":
         return f"{place}: {field!r} is missing; it is required"
     message = first["msg"].removeprefix("Value error, ")
-    found = "" if isinstance(first["input"], dict) else f", found {_short(first['input'])}"
+    found = "" if isinstance(first["input"], dict) else f", found {short(first['input'])}"
     return f"{place}: {field + ': ' if field else ''}{message[:1].lower() + message[1:]}{found}"
 
 
@@ -238,11 +238,6 @@ def _first(error: ValidationError) -> Any:
 
 def _location(error: ValidationError) -> list[str]:
     return [str(part) for part in _first(error)["loc"] if part != "[key]"]
-
-
-def _short(value: Any, limit: int = 80) -> str:
-    shown = json.dumps(value, ensure_ascii=False, default=str)
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
 def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:

@@ -96,7 +96,7 @@ class Screened(dy.Schema):
 class Rollouts(dy.Schema):
     """One row a sample that was asked for, whether or not it came back."""
 
-    rollout_id = _id("Hash of the eight columns that name the sample.", key=True)
+    rollout_id = _id("Hash of prompt_id, arm, plan_id, step_id, phase, generator_id and sample_index.", key=True)
     prompt_id = _id("The prompt.", references="prompts")
     plan_id = _id("The plan shown to the model; empty where none was.", references="plans", none=True)
     step_id = _text("The plan step being carried out; empty outside the step arm.")

@@ -8,8 +8,8 @@ A generator is a module here with
   iterator of replies in any order, each as soon as it is there, so that it can be journalled before the next.
 
 A failure is a `Reply` with `error_kind` and `error`, never text and never an exception: an exception from `generate`
-means that the backend as a whole is gone. The generate stage restores the order and gives a request without a reply
-an error of its own.
+means that the backend as a whole is gone. The generate stage gives a request without a reply an error of its own, and
+the store sorts rows by key.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence

@@ -30,7 +30,7 @@ class Config(Settings):
     """A recording: JSONL (also .gz), Parquet or CSV, one response a row."""
 
     path: str = Field(
-        description="The file, relative to the recipe's `data` folder, or a URL.",
+        description="The file, relative to the recipe's `data` folder, or a URL; a changed file needs another run.",
         json_schema_extra={"mutable": True, "path": True},
     )
     columns: Columns = Field(description="Which column holds what: source_key and text, and more.")

@@ -8,6 +8,8 @@ Does not cover: whether the reasoning holds; units (5 feet equals 5 metres); rou
 running prose. Different explicit answers are ambiguous: no answer is picked because it fits.
 """
 
+from typing import Any
+
 from pydantic import Field, field_validator
 
 from pipeline.answers import MAX_ANSWER_CHARS, final_answers, number, same_text
@@ -32,6 +34,12 @@ class Task(Settings):
     r"""The gold answer, in LaTeX or plain; of a whole solution, its marked answer (`#### 18`, `A: 18`)."""
 
     answer: str = Field(description="The gold answer.")
+
+    @field_validator("answer", mode="before")
+    @classmethod
+    def _number_as_text(cls, answer: Any) -> Any:
+        is_number = isinstance(answer, int | float) and not isinstance(answer, bool)
+        return str(answer) if is_number else answer
 
     @field_validator("answer")
     @classmethod

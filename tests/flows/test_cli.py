@@ -276,6 +276,32 @@ def test_a_run_folder_of_another_recipe(coldstart: Call, demo_run: Path) -> None
     refused(done, "belongs to another recipe", "band.low was 0.1, now 0.2")
 
 
+def test_before_the_first_rollout_any_setting_may_change(coldstart: Call, tmp_path: Path) -> None:
+    command = ["run", DEMO, "--set", f"data={ROOT / 'data/demo'}", "--run", tmp_path / "run"]
+    refused(coldstart(*command, "--set", "sources.arithmetic.path=nowhere.jsonl"), "nowhere.jsonl")
+    assert coldstart(*command, "--set", "band.low=0.2").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("sources.arithmetic.columns.task.answer=family", ["the screen dropped every prompt"]),
+        ("models.target.columns.source_key=model", ["no recorded response belongs to a prompt", "source_key is '"]),
+    ],
+)
+def test_a_run_without_examples_fails_and_says_why(
+    coldstart: Call, tmp_path: Path, override: str, words: list[str]
+) -> None:
+    recipe = tmp_path / "mine.toml"
+    text = DEMO.read_text()
+    start, end = text.index("[sources.caretaker]"), text.index("# --- who answers")
+    recipe.write_text(text[:start] + text[end:])
+    done = coldstart("run", recipe, "--set", f"data={ROOT / 'data/demo'}", "--set", override, "--run", tmp_path / "run")
+    assert done.returncode == 1
+    for word in words:
+        assert word in done.stderr
+
+
 def test_mutable_settings_may_change(coldstart: Call, tmp_path: Path) -> None:
     command = ["run", DEMO, "--set", f"data={ROOT / 'data/demo'}", "--run", tmp_path / "run"]
     assert coldstart(*command).returncode == 0

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 import tomllib
 import urllib.error
 import urllib.request
@@ -66,7 +67,7 @@ def finished(deployed: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
 @pytest.mark.server
 def test_deployed_flow_runs_on_a_worker_and_equals_the_command_line(deployed, finished, coldstart, tmp_path) -> None:
     (flow_run,) = api(deployed, "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}})
-    assert flow_run["name"] == "curate-demo"
+    assert flow_run["parameters"]["recipe"]["name"] == "demo"
     assert coldstart("demo", "--run", tmp_path).returncode == 0
     for table in (PassRates, Examples):
         ours, theirs = open_run(str(tmp_path)).read(table), open_run(str(finished)).read(table)
@@ -95,5 +96,10 @@ def test_the_form_has_bounds_and_descriptions_and_refuses_a_bad_band(deployed) -
 
 
 @pytest.mark.server
-def test_deployment_is_scheduled(deployed) -> None:
-    assert [s["schedule"]["cron"] for s in deployment(deployed)["schedules"]] == ["0 3 * * 1"]
+def test_the_schedule_makes_flow_runs(deployed) -> None:
+    scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    deadline = time.monotonic() + 120
+    while not (runs := api(deployed, "/flow_runs/filter", scheduled)) and time.monotonic() < deadline:
+        time.sleep(2)
+    assert {run["auto_scheduled"] for run in runs} == {True}
+    assert all("T03:00:00" in run["expected_start_time"] for run in runs)

@@ -98,3 +98,9 @@ def test_real_gsm8k_solutions_agree_with_their_labels(shared_data: Path) -> None
                 agree += (verdict.outcome == "correct") == answer["is_correct"]
     assert n == 5276
     assert agree / n >= 0.999
+
+
+@pytest.mark.parametrize(("answer", "said"), [(372, "372"), (2.5, "2.5"), (0, "0")])
+def test_a_gold_answer_may_be_a_number(answer: float, said: str) -> None:
+    task = Task.model_validate({"answer": answer})
+    assert verify(task, Rollout(said)).outcome == "correct"
