@@ -16,7 +16,7 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from flows.reports import funnel_frame
+from flows.reports import funnel_frame, require_examples
 from flows.steps import Step, n_owed_prompts, steps
 from pipeline.hostile import escaped
 from pipeline.lock import locked
@@ -72,6 +72,8 @@ def curate(
         _show_funnel(run, recipe.name)
         if n_owed := n_owed_prompts(run, resolved):
             get_run_logger().warning("limit %d: %d prompts are still owed samples", limit, n_owed)
+        else:
+            require_examples(run)
 
 
 def _run_step(step: Step) -> None:
@@ -99,7 +101,7 @@ def _progress_artifact(step: Step) -> UUID:
 def _show_funnel(run: Run, name: str) -> None:
     """The funnel as a Markdown artifact; what comes from data is cleaned and escaped."""
     frame = funnel_frame(run)
-    rows = [[escaped(value) for value in row] for row in [frame.columns, *frame.rows()]]
+    rows = [[escaped(str(value)) for value in row] for row in [frame.columns, *frame.rows()]]
     rows.insert(1, ["---"] * frame.width)
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     create_markdown_artifact(
