@@ -174,7 +174,7 @@ def verify(input: str, output: str, verifier: str | None, workers: int) -> None:
     from pipeline.rows import check_output, read_rows
     from pipeline.verify import verify_rows
 
-    check_output(output)
+    check_output(output, input)
     frame = read_rows(input, ["id", "response", "task"])
     _write(verify_rows(frame, verifier, workers, where=input), output, "outcome")
 
@@ -202,7 +202,7 @@ def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
         config = Band(**band)
     except ValidationError as error:
         raise RecipeError(explain(error, Band, "coldstart rate")) from None
-    check_output(output)
+    check_output(output, input)
     frame = read_rows(input, ["prompt_id", "outcome"])
     _write(rate_rows(frame, config, sequential=sequential, where=input), output, "decision")
 
@@ -228,7 +228,7 @@ def dedup(input: str, output: str, id_: str, text: str, keep_by: str | None, **s
     from pipeline.dedup import dedup_rows
     from pipeline.rows import check_output, read_rows
 
-    check_output(output)
+    check_output(output, input)
     frame = read_rows(input, [id_, text, *([keep_by] if keep_by else [])])
     _write(dedup_rows(frame, id=id_, text=text, keep_by=keep_by, where=input, **settings), output, "reason")
 

@@ -124,9 +124,11 @@ def require_valid(frame: pl.DataFrame, column: str, is_valid: pl.Series, wanted:
         raise SchemaError(f"{where}: record {row + 1}, {column}: found {found}, wanted {wanted}")
 
 
-def check_output(path: str | Path) -> None:
-    """Raise a SchemaError where `write_rows` could not write: call it before long work."""
+def check_output(path: str | Path, source: str | Path = "") -> None:
+    """Raise a SchemaError where `write_rows` could not write, or would replace `source`: call it before long work."""
     suffix_of(path)
+    if source and Path(path).resolve() == Path(source).resolve():
+        raise SchemaError(f"{path}: this is the input too, and would be lost; write to another file")
     folder = Path(path).absolute().parent
     if "://" in str(path):
         raise SchemaError(f"{path}: outputs are local files; write here and copy")

@@ -259,6 +259,14 @@ def test_duplicate_ids_are_refused(coldstart: Call, tmp_path: Path, verb: str) -
     assert not (tmp_path / "out.jsonl").exists()
 
 
+@pytest.mark.parametrize("verb", ["verify", "rate", "dedup"])
+def test_the_input_is_never_overwritten(coldstart: Call, tmp_path: Path, verb: str) -> None:
+    path = write_jsonl(tmp_path / "in.jsonl", [{"id": "a", "prompt_id": "p", "text": "some text"}])
+    before = path.read_bytes()
+    refused(coldstart(verb, path, "-o", path), "this is the input too")
+    assert path.read_bytes() == before
+
+
 def test_low_above_high_is_refused(coldstart: Call, tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "in.jsonl", [{"prompt_id": "p", "outcome": "correct"}])
     done = coldstart("rate", path, "-o", tmp_path / "out.jsonl", "--low", "0.9", "--high", "0.1")
