@@ -30,7 +30,7 @@ class OneAtATime:
 
 @pytest.fixture(scope="session")
 def s3_bucket() -> Iterator[str]:
-    """The URL of a bucket on a server of this session, which the environment points every client at."""
+    """The URL of a bucket on a server of these tests, which the environment points every client at."""
     s3fs = pytest.importorskip("s3fs")
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
