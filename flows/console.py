@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipeline.hostile import clean
@@ -34,11 +35,18 @@ def cell(value: Any, width: int = 60) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
+def _plain(value: Any) -> Any:
+    """What JSON has no type for: sums of integers are decimals in DuckDB; anything else as text."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return str(value)
+
+
 def show_frame(frame: "pl.DataFrame", *, as_json: bool = False, width: int = 60) -> None:
     """Print rows: aligned columns for people, a JSON object a line for machines."""
     if as_json:
         for row in frame.iter_rows(named=True):
-            print(json.dumps(row, ensure_ascii=True, default=str))
+            print(json.dumps(row, ensure_ascii=True, default=_plain))
         return
     cells = [[cell(value, width) for value in row] for row in frame.iter_rows()]
     widths = [max(len(name), *(len(row[i]) for row in cells), 0) for i, name in enumerate(frame.columns)]

@@ -108,7 +108,10 @@ def _published(run: Run, table: Table) -> pa.dataset.Dataset | pa.Table:
     empty = _arrow(table.create_empty())
     if not (paths := run.part_paths(table)):
         return empty
-    return pa.dataset.dataset(paths, schema=empty.schema, filesystem=run.fs, format="parquet")
+    try:
+        return pa.dataset.dataset(paths, schema=empty.schema, filesystem=run.fs, format="parquet")
+    except OSError as error:
+        raise StoreError(f"{run.url}: a part of {table_name(table)} cannot be read ({_one_line(error)})") from None
 
 
 def _arrow(frame: pl.DataFrame) -> pa.Table:

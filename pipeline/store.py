@@ -5,6 +5,7 @@ against the version that was read. `publish` replaces a table, `append` adds a p
 a table that grew by parts.
 """
 
+import contextlib
 import hashlib
 import json
 import random
@@ -31,6 +32,7 @@ Version = tuple[Manifest | None, str | None]
 """A small JSON file as it was read, and the token that a swap compares; (None, None) where there is none."""
 
 MAX_SWAPS = 20
+MANIFEST_KEYS = {"table", "rows", "parts", "sealed", "version"}
 LIBRARIES = ("polars", "dataframely", "datasketch", "duckdb", "math-verify", "numpy", "py3langid", "scipy")
 
 
@@ -62,10 +64,11 @@ class Run:
         content, token = read_version(self.fs, path)
         if content is None:
             return None, token
-        try:
-            return json.loads(content), token
-        except ValueError as error:
-            raise StoreError(f"{path}: not a readable manifest ({error}); restore it or use another run") from None
+        with contextlib.suppress(ValueError):
+            manifest = json.loads(content)
+            if isinstance(manifest, dict) and manifest.keys() >= MANIFEST_KEYS and isinstance(manifest["parts"], list):
+                return manifest, token
+        raise StoreError(f"{path}: not a readable manifest; restore it or use another run")
 
     def part_paths(self, table: Table) -> list[str]:
         """Paths of the published parts, for `fs`."""
@@ -163,14 +166,21 @@ def set_aside(run: Run, table: Table, rows: pl.DataFrame) -> int:
 
 
 def sweep(run: Run) -> list[str]:
-    """Remove parts that no manifest names: what a killed writer left. Only the holder of the lock may call it."""
+    """Clear away parts that no manifest names: what a killed writer left. Only the holder of the lock may call it.
+
+    Where a table has no manifest at all, it may be the manifest that was lost: its parts are set aside, not removed.
+    """
     swept = []
     for table in TABLES:
-        named = {part["name"] for part in (run.manifest(table) or {"parts": []})["parts"]}
+        manifest = run.manifest(table)
+        named = {part["name"] for part in manifest["parts"]} if manifest else set()
         for name in _listed(run, table_name(table)):
             if name not in named and (name.startswith("part-") or name.endswith(".tmp")):
-                remove(run.fs, run.path(table_name(table), name))
-                swept.append(run.path(table_name(table), name))
+                path = run.path(table_name(table), name)
+                if manifest is None and name.endswith(".parquet"):
+                    write_whole(run.fs, run.path("set_aside", f"{table_name(table)}-{name}"), run.fs.cat_file(path))
+                remove(run.fs, path)
+                swept.append(path)
     return swept
 
 

@@ -106,6 +106,13 @@ def test_why_and_show_follow_an_id(coldstart: Call, demo_run: Path) -> None:
     assert "problem_text" in coldstart("show", str(row["id"])[:12], "--run", demo_run).stdout
 
 
+def test_sums_are_numbers_in_json(coldstart: Call, demo_run: Path) -> None:
+    (row,) = json_lines(
+        coldstart("sql", "select sum(n_correct) as n from pass_rates", "--run", demo_run, "--json").stdout
+    )
+    assert isinstance(row["n"], int)
+
+
 def test_sql_writes_nothing_and_reads_nothing_else(coldstart: Call, demo_run: Path, tmp_path: Path) -> None:
     refused(coldstart("sql", f"copy prompts to '{tmp_path}/out.csv'", "--run", demo_run))
     refused(coldstart("sql", "select * from read_text('/etc/hostname')", "--run", demo_run))

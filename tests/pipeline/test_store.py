@@ -453,3 +453,21 @@ def test_table_folders_are_named_for_their_table(run: Run) -> None:
     publish(run, Bands, bands("1"), MADE_BY)
     manifest = json.loads(run.fs.cat_file(run.path(table_name(Bands), "manifest.json")))
     assert run.part_paths(Bands) == [run.path("bands", part["name"]) for part in manifest["parts"]]
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b"null", b"3", b'{"parts": 3}'])
+def test_a_damaged_manifest_is_one_line_and_loses_no_part(tmp_path: Path, content: bytes) -> None:
+    run = open_run(str(tmp_path))
+    append(run, Bands, Bands.create_empty(), Provenance("test"))
+    (tmp_path / "bands/manifest.json").write_bytes(content)
+    with pytest.raises(StoreError, match="not a readable manifest"):
+        sweep(run)
+    assert len(list(tmp_path.glob("bands/*.parquet"))) == 1
+
+
+def test_parts_of_a_lost_manifest_are_set_aside(tmp_path: Path) -> None:
+    run = open_run(str(tmp_path))
+    append(run, Bands, Bands.create_empty(), Provenance("test"))
+    (tmp_path / "bands/manifest.json").unlink()
+    assert len(sweep(run)) == 1
+    assert len(list(tmp_path.glob("set_aside/bands-part-*.parquet"))) == 1
