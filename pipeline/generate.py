@@ -129,7 +129,7 @@ def _row(request: Request, reply: Reply, config: Config, parent_id: str | None) 
         "error_kind": reply.error_kind,
         "error": reply.error,
     }
-    names = ("model", "seed", "n_prompt_tokens", "n_completion_tokens", "n_reasoning_tokens")
+    names = ("model", "seed", "n_prompt_tokens", "n_completion_tokens", "n_reasoning_tokens", "mean_logprob")
     row |= {name: getattr(reply, name) for name in names}
     if not failed:
         row |= {name: getattr(reply, name) for name in ("text", "reasoning", "tool_calls", "final_state")}

@@ -12,11 +12,15 @@ means that the backend as a whole is gone. The generate stage gives a request wi
 the store sorts rows by key.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 NOT_RUN = "not_run"
 """The error_kind of a sample that was never produced, such as one beyond the end of a recording."""
+
+CONTEXT_OVERFLOW = "context_overflow"
+"""The error_kind of a prompt that leaves no room for an answer in the model's context."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,9 @@ class Request:
     arm: str
     sample_index: int
     messages: list[dict[str, str]]
+    """What is sent: templates have been applied. Requests with equal messages are samples of one prompt."""
+    response_schema: Mapping[str, Any] | None = None
+    """JSON schema that the answer should follow; backends that cannot enforce one ignore it."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ class Reply:
     n_prompt_tokens: int | None = None
     n_completion_tokens: int | None = None
     n_reasoning_tokens: int | None = None
+    mean_logprob: float | None = None
+    """Mean natural log-probability of the completion tokens."""
     seed: int | None = None
     tool_calls: str | None = None
     final_state: str | None = None
