@@ -42,6 +42,14 @@ class PluginSettings(BaseModel):
         return dict(self.model_extra or {})
 
 
+class ModelSettings(PluginSettings):
+    """A role's generator, and the words in which it is asked."""
+
+    template: str = Field(
+        "plain-1", description="Prompt template: a folder in `pipeline/templates`, or a path with a slash to your own."
+    )
+
+
 class Screen(Settings):
     """Which prompts may be sampled at all."""
 
@@ -86,6 +94,20 @@ class Choose(Settings):
     require_reasoning: bool = mutable(False, "Only use traces that carry their reasoning.")
 
 
+class PlanSettings(Settings):
+    """How many plans are written for each prompt in the band, and how they are tried."""
+
+    n: int = mutable(4, "Plans a prompt.", ge=1, le=64)
+    strategies: bool = mutable(True, "List different strategies in one call first; each plan then follows one of them.")
+    samples: int = mutable(16, "Samples with each plan, and as many without a plan and with placebos.", ge=1, le=1024)
+    confidence: float = mutable(0.9, "Posterior probability at which a plan helps or hurts.", gt=0.5, lt=1)
+    threshold: float = mutable(
+        0.7, "Jaccard similarity from which two plans of a prompt are near-duplicates.", gt=0, le=1
+    )
+    ngram: int = mutable(5, "Words in a shingle.", ge=1, le=20)
+    num_perm: int = mutable(128, "MinHash permutations.", ge=16, le=1024)
+
+
 class Assemble(Settings):
     """How examples are put together."""
 
@@ -124,20 +146,23 @@ class Recipe(Settings):
     )
     data: str = mutable(".", "Folder that relative paths of sources and recordings start from.")
     sources: dict[str, PluginSettings] = Field(min_length=1, description="Where prompts come from.")
-    models: dict[Literal["target", "planner"], PluginSettings] = Field(
+    models: dict[Literal["target", "planner", "executor", "judge"], ModelSettings] = Field(
         description="The generator of each role; the target's pass rate defines the band."
     )
     screen: Screen = Screen()
     band: Band = Band()
+    plans: PlanSettings = PlanSettings()
     choose: Choose = Choose()
     assemble: Assemble = Assemble()
     export: Export = Export()
     work: Work = Work()
 
     @model_validator(mode="after")
-    def _has_target(self) -> "Recipe":
+    def _roles_fit(self) -> "Recipe":
         if "target" not in self.models:
             raise ValueError("models.target is missing: it is the model whose pass rate defines the band")
+        if "executor" in self.models and "planner" not in self.models:
+            raise ValueError("models.planner is missing: without its plans models.executor has nothing to execute")
         return self
 
 
