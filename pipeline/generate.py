@@ -1,11 +1,12 @@
 """Generate the rollouts that are owed: one row a sample, whether or not it came back.
 
-`READS` the prompts; what is owed comes from `sampling.wanted` (solve) or `wanted_plans` (write_plan). A failed sample
-is a row with `error_kind`; it counts as generated and is owed again only by `coldstart retry rollouts`.
+`READS` the prompts and the plans that are shown; what is owed comes from `sampling` (to rate prompts) and `planning`
+(to write and try plans). A failed sample is a row with `error_kind`; it counts as generated and is owed again only by
+`coldstart retry rollouts`.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -13,25 +14,32 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline import plugins
 from pipeline.generators import NOT_RUN, Generate, Reply, Request
-from pipeline.verify import correct
-from schemas.ids import content_id, rollout_id
-from schemas.tables import Prompts, Rollouts, polars_schema
+from pipeline.plan_schema import PLAN_SCHEMA, STRATEGIES_SCHEMA
+from pipeline.plan_text import render_plan
+from pipeline.planning import STRATEGIES
+from pipeline.template import Template
+from schemas.ids import NONE, content_id
+from schemas.tables import Plans, Prompts, Rollouts, polars_schema
 
-READS = (Prompts,)
+READS = (Prompts, Plans)
 WRITES = Rollouts
 
 NO_REPLY = "no_reply"
 
+DEFAULTS = {"plan_id": NONE, "step_id": NONE, "parent_id": None, "strategy": None}
+"""What a sample has where its owed row does not say."""
+
 
 class Config(BaseModel):
-    """Which generator answers, in which role and arm."""
+    """Which generator answers, in which role and in which words."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
     kind: str
     generator: Any
     generator_id: str
+    template: Template
     role: str = "target"
-    arm: str = "solve"
+    n_strategies: int = 1
 
 
 def failure(row: dict[str, Any]) -> str | None:
@@ -40,36 +48,21 @@ def failure(row: dict[str, Any]) -> str | None:
     return None if kind in (None, NOT_RUN) else str(kind)
 
 
-def wanted_plans(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, planner: str) -> pl.DataFrame:
-    """The plan samples wanted of a planner that replays a recording: one for each correct solve rollout
-    of the target in the band.
+def work(owed: pl.DataFrame, prompts: pl.DataFrame, plans: pl.DataFrame, config: Config) -> Iterator[dict[str, Any]]:
+    """Finished rollouts as they come back, as rows of the rollouts table.
 
-    Columns rollout_id, prompt_id, sample_index and parent_id (the solve rollout that the plan was recorded with).
+    `owed` has rollout_id, prompt_id, arm, phase and sample_index; and, where they are not what `DEFAULTS` has, plan_id,
+    step_id, parent_id and the strategy that a plan should follow.
     """
-    right = correct(verdicts)
-    solved = (
-        rollouts.filter(pl.col("arm") == "solve", pl.col("role") == "target")
-        .join(right, on="rollout_id", how="semi")
-        .join(bands.filter(pl.col("region") == "in_band"), on="prompt_id", how="semi")
-        .sort("prompt_id", "sample_index")
-    )
-    ids = [rollout_id(p, planner, i, arm="write_plan") for p, i in solved.select("prompt_id", "sample_index").rows()]
-    return solved.select(
-        pl.Series("rollout_id", ids, dtype=pl.String), "prompt_id", "sample_index", parent_id="rollout_id"
-    )
-
-
-def work(owed: pl.DataFrame, prompts: pl.DataFrame, config: Config) -> Iterator[dict[str, Any]]:
-    """Finished rollouts as they come back, as rows of the rollouts table."""
-    requests = _requests(owed, prompts, config)
-    parents = dict(owed.select("rollout_id", "parent_id").rows()) if "parent_id" in owed.columns else {}
-    by_id = {request.rollout_id: request for request in requests}
+    samples = [DEFAULTS | sample for sample in owed.iter_rows(named=True)]
+    requests = _requests(samples, prompts, plans, config)
+    left = {sample["rollout_id"]: (sample, request) for sample, request in zip(samples, requests, strict=True)}
     for reply in _replies(requests, config):
-        if request := by_id.pop(reply.rollout_id, None):
-            yield _row(request, reply, config, parents.get(reply.rollout_id))
-    for request in by_id.values():
+        if asked := left.pop(reply.rollout_id, None):
+            yield _row(*asked, reply, config)
+    for sample, request in left.values():
         reply = Reply(request.rollout_id, error_kind=NO_REPLY, error="the generator gave no reply to this request")
-        yield _row(request, reply, config, parents.get(request.rollout_id))
+        yield _row(sample, request, reply, config)
 
 
 def _replies(requests: Sequence[Request], config: Config) -> Iterator[Reply]:
@@ -103,26 +96,50 @@ async def _next(arrived: asyncio.Queue[Reply | None]) -> Reply | None:
     return reply
 
 
-def _requests(owed: pl.DataFrame, prompts: pl.DataFrame, config: Config) -> list[Request]:
-    asked = owed.join(prompts, on="prompt_id", how="left", maintain_order="left")
-    names = ["rollout_id", "prompt_id", "source", "source_key", "sample_index", "messages"]
-    return [Request(arm=config.arm, **row) for row in asked.select(names).iter_rows(named=True)]
+def _requests(
+    samples: Sequence[Mapping[str, Any]], prompts: pl.DataFrame, plans: pl.DataFrame, config: Config
+) -> list[Request]:
+    ids = {sample["prompt_id"] for sample in samples}, {sample["plan_id"] for sample in samples}
+    names = ["prompt_id", "source", "source_key", "messages"]
+    asked = prompts.filter(pl.col("prompt_id").is_in(list(ids[0]))).select(names).iter_rows(named=True)
+    prompt_of = {prompt["prompt_id"]: prompt for prompt in asked}
+    shown = plans.filter(pl.col("plan_id").is_in(list(ids[1]))).iter_rows(named=True)
+    plan_of = {plan["plan_id"]: render_plan(plan) for plan in shown}
+    plan_of[NONE] = ""
+    return [_request(s, prompt_of[s["prompt_id"]], plan_of[s["plan_id"]], config) for s in samples]
 
 
-def _row(request: Request, reply: Reply, config: Config, parent_id: str | None) -> dict[str, Any]:
+def _request(sample: Mapping[str, Any], prompt: Mapping[str, Any], plan: str, config: Config) -> Request:
+    """One sample in the words of the template."""
+    kind, fields, schema = sample["arm"], {}, None
+    if kind == "write_plan":
+        schema = PLAN_SCHEMA
+        if sample["step_id"] == STRATEGIES:
+            kind, fields, schema = "strategies", {"n": str(config.n_strategies)}, STRATEGIES_SCHEMA
+        elif sample["strategy"]:
+            kind, fields = "expand", {"strategy": sample["strategy"]}
+    elif plan:
+        kind, fields = "plan_only" if kind == "plan_only" else "execute", {"plan": plan}
+    return Request(
+        rollout_id=sample["rollout_id"],
+        prompt_id=sample["prompt_id"],
+        source=prompt["source"],
+        source_key=prompt["source_key"],
+        arm=sample["arm"],
+        sample_index=sample["sample_index"],
+        messages=config.template.messages(kind, prompt["messages"], **fields),
+        response_schema=schema,
+    )
+
+
+def _row(sample: Mapping[str, Any], request: Request, reply: Reply, config: Config) -> dict[str, Any]:
     messages = reply.messages or request.messages
     failed = reply.error_kind is not None
+    key = ("rollout_id", "prompt_id", "plan_id", "step_id", "parent_id", "arm", "phase", "sample_index")
     row = dict.fromkeys(polars_schema(Rollouts)) | {
-        "rollout_id": request.rollout_id,
-        "prompt_id": request.prompt_id,
-        "plan_id": "",
-        "step_id": "",
-        "parent_id": parent_id,
-        "arm": config.arm,
-        "phase": "screen",
+        **{name: sample[name] for name in key},
         "role": config.role,
         "generator_id": config.generator_id,
-        "sample_index": request.sample_index,
         "request_hash": content_id("request", messages=messages, generator_id=config.generator_id),
         "messages": messages,
         "finish_reason": "error" if failed else reply.finish_reason,

@@ -4,7 +4,7 @@ import contextlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,12 +15,15 @@ from pipeline import plugins
 from pipeline.blobs import read_version, swap
 from pipeline.sources import Prompt
 from pipeline.store import Run
+from pipeline.template import Template, load_template
 from schemas.errors import StoreError
 from schemas.ids import canonical_json, generator_id
-from schemas.recipe import Origin, PluginSettings, Recipe, identity_fields
+from schemas.recipe import ModelSettings, Origin, PluginSettings, Recipe, identity_fields
 from schemas.tables import Rollouts
 
 RECIPE_FILE = "recipe.json"
+RECORDED = "replay"
+"""The generator that serves a recording: its plans were written with its responses."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,19 @@ class Source:
 
 @dataclass(frozen=True)
 class Model:
-    """A role of the recipe: its generator's module, settings and identity."""
+    """A role of the recipe: its generator's module and settings, the words it is asked in, and its identity."""
 
     role: str
     kind: str
     module: ModuleType
     config: BaseModel
+    template: Template
     generator_id: str
+
+    def identity(self) -> dict[str, Any]:
+        """What `generator_id` is the hash of: what the generator says of itself, and the template."""
+        said: dict[str, Any] = self.module.identity(self.config)
+        return {**said, "template": self.template.name, "template_digest": self.template.digest()}
 
 
 @dataclass(frozen=True)
@@ -52,11 +61,29 @@ class Resolved:
     sources: list[Source]
     models: dict[str, Model]
 
+    def tries_plans(self) -> bool:
+        """Whether plans are tried on a model; plans of a recording are not, unless the recipe names an executor."""
+        planner = self.models.get("planner")
+        return planner is not None and (planner.kind != RECORDED or "executor" in self.models)
+
+    def executor(self) -> Model:
+        """Who tries the plans: the executor, or the target in its place."""
+        return self.models.get("executor") or replace(self.models["target"], role="executor")
+
     def prompts(self) -> Iterator[tuple[str, Prompt]]:
         """What the sources offer: (source name, prompt)."""
         for source in self.sources:
             for prompt in source.module.read(source.config):
                 yield source.name, prompt
+
+    def generators(self) -> dict[str, dict[str, Any]]:
+        """generator_id -> its identity, kind and role (`target, executor` where one generator has both)."""
+        found: dict[str, dict[str, Any]] = {}
+        for role, model in self.models.items():
+            before = found.get(model.generator_id)
+            roles = f"{before['role']}, {role}" if before else role
+            found[model.generator_id] = {"role": roles, "kind": model.kind, **model.identity()}
+        return found
 
     def identity(self) -> dict[str, Any]:
         """What makes this recipe another recipe: sources, models and band, without their mutable fields."""
@@ -64,7 +91,7 @@ class Resolved:
             "sources": {
                 source.name: {"kind": source.kind, **identity_fields(source.config)} for source in self.sources
             },
-            "models": {role: model.module.identity(model.config) for role, model in self.models.items()},
+            "models": {role: model.identity() for role, model in self.models.items()},
             "band": identity_fields(self.recipe.band),
         }
 
@@ -76,13 +103,20 @@ def resolve(recipe: Recipe, origin: Origin | None = None) -> Resolved:
     for name, settings in recipe.sources.items():
         module, config = _configured(recipe, "sources", settings, origin, ("sources", name))
         sources.append(Source(name, settings.kind, module, config))
-    models: dict[str, Model] = {}
-    for role, settings in recipe.models.items():
-        module, config = _configured(recipe, "generators", settings, origin, ("models", role))
-        models[role] = Model(role, settings.kind, module, config, generator_id(module.identity(config)))
+    models: dict[str, Model] = {r: _model(recipe, r, settings, origin) for r, settings in recipe.models.items()}
     exporter = plugins.load("exporters", recipe.export.format, where=_where(origin, ("export", "format")))
     plugins.configure(exporter, recipe.export.options | {"to": recipe.export.to or "export"}, origin, ("export",))
     return Resolved(recipe, sources, models)
+
+
+def _model(recipe: Recipe, role: str, settings: ModelSettings, origin: Origin) -> Model:
+    """A role with its template; a template folder of one's own starts from the recipe's `data` folder, as paths do."""
+    at = ("models", role)
+    module, config = _configured(recipe, "generators", settings, origin, at)
+    name = settings.template if "/" not in settings.template else _under(recipe.data, settings.template)
+    template = load_template(name, where=_where(origin, (*at, "template")))
+    model = Model(role, settings.kind, module, config, template, generator_id="")
+    return replace(model, generator_id=generator_id(model.identity()))
 
 
 def _configured(
@@ -123,10 +157,7 @@ def bind(run: Run, resolved: Resolved) -> None:
     document = {
         "run_id": before.get("run_id") or uuid.uuid4().hex,
         "identity": identity,
-        "generators": {
-            model.generator_id: {"role": role, "kind": model.kind, **model.module.identity(model.config)}
-            for role, model in resolved.models.items()
-        },
+        "generators": resolved.generators(),
         "recipe": resolved.recipe.model_dump(mode="json"),
     }
     text = json.dumps(document, indent=1, ensure_ascii=False).encode()

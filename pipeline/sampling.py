@@ -40,7 +40,7 @@ def wanted(
 ) -> pl.DataFrame:
     """The solve samples of the generator `target` that are wanted now: those before, and one more round.
 
-    Columns rollout_id, prompt_id and sample_index, sorted by the latter two; every kept prompt has indices 0 to k - 1,
+    Columns rollout_id, prompt_id, sample_index, arm and phase, sorted by prompt; every kept prompt has indices 0 to k - 1,
     where k is what it has once it has stopped, else the end of its next round. Samples without a verdict count.
     """
     rates = of_target(pass_rates, target).select("prompt_id", "verifier", n=n_samples(), is_stopped=is_stopped(config))
@@ -55,7 +55,7 @@ def wanted(
         .explode("sample_index")
     )
     ids = pl.Series("rollout_id", _rollout_ids(samples.rows(), target), dtype=pl.String)
-    return samples.select(ids, "prompt_id", "sample_index")
+    return samples.select(ids, "prompt_id", "sample_index", arm=pl.lit(ARM), phase=pl.lit(PHASE))
 
 
 def _rollout_ids(samples: Iterable[tuple[str, int]], generator_id: str) -> list[str]:

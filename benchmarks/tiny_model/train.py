@@ -23,7 +23,8 @@ from benchmarks.tiny_model.lessons import Lessons
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 WORDS = (
     "<think>", "</think>", "user\n", "assistant\n", "system\n", "make ", " from ", "reach ", " by ", "start ",
-    "answer ", "ways ", "plan ", "do ", "Strategy: ", "\n\n", ", then ", "add", "subtract", "multiply", "add ", "subtract ",
+    "answer ", "ways ", "plan ", "do ", "Strategy: ", "\n\n", ", then ", "add", "subtract", "multiply", "add ",
+    "subtract ",
     "multiply by ", " + ", " - ", " * ", " = ", *(f"{i}. " for i in range(1, 10)), *(str(i) for i in range(10, 100)),
 )  # fmt: skip
 CHAT_TEMPLATE = (

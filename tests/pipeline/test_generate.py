@@ -11,17 +11,20 @@ import polars as pl
 import pytest
 
 import pipeline.generators
-from pipeline.generate import NO_REPLY, Config, failure, wanted_plans, work
+from pipeline.generate import NO_REPLY, Config, failure
+from pipeline.generate import work as generate_work
 from pipeline.generators import NOT_RUN, replay
 from pipeline.journal import journal_folder, leftover
 from pipeline.recordings import Columns
 from pipeline.runner import ErrorRate, Job, recover, shards, work_off
 from pipeline.store import open_run
+from pipeline.template import Template, load_template
 from schemas.ids import rollout_id
-from schemas.tables import Bands, Prompts, Rollouts, Verdicts, frame_of
+from schemas.tables import Plans, Prompts, Rollouts, frame_of
 
 GENERATOR = "9" * 32
-TARGET = "8" * 32
+PLAN = "7" * 32
+TEMPLATE = load_template("plain-1")
 SCRIPTED = """
 import asyncio
 from contextlib import asynccontextmanager
@@ -59,15 +62,28 @@ def prompts(*numbers: int) -> pl.DataFrame:
     return frame_of(Prompts, rows)
 
 
-def owed(*samples: tuple[int, int]) -> pl.DataFrame:
+def plans() -> pl.DataFrame:
+    step = {"id": "1", "goal": "look", "depends_on": []}
+    return frame_of(Plans, [{"plan_id": PLAN, "prompt_id": prompt_id(9), "strategy": "see", "steps": [step]}])
+
+
+def owed(*samples: tuple[int, int], arm: str = "solve", phase: str = "screen", **key: str) -> pl.DataFrame:
     """The keys of samples, each (prompt, sample_index)."""
-    rows = [(rollout_id(prompt_id(p), GENERATOR, i), prompt_id(p), i) for p, i in samples]
-    schema = {"rollout_id": pl.String, "prompt_id": pl.String, "sample_index": pl.Int32}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    named = {name: value for name, value in key.items() if name in ("plan_id", "step_id")}
+    rows = [
+        {"rollout_id": rollout_id(prompt_id(p), GENERATOR, i, arm=arm, phase=phase, **named), "prompt_id": prompt_id(p),
+         "sample_index": i, "arm": arm, "phase": phase, **key}
+        for p, i in samples
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=None if rows else ["rollout_id", "prompt_id", "sample_index", "arm", "phase"])
 
 
-def config(kind: str, generator: Any, **changes: str) -> Config:
-    return Config(kind=kind, generator=generator, generator_id=GENERATOR, **changes)
+def work(owed: pl.DataFrame, prompts: pl.DataFrame, config: Config) -> Iterator[dict[str, Any]]:
+    return generate_work(owed, prompts, plans(), config)
+
+
+def config(kind: str, generator: Any, **changes: Any) -> Config:
+    return Config(kind=kind, generator=generator, generator_id=GENERATOR, **{"template": TEMPLATE, **changes})
 
 
 @pytest.fixture
@@ -202,46 +218,57 @@ def test_what_came_before_the_backend_was_gone_is_recovered(tmp_path: Path, scri
     run = open_run(str(tmp_path / "run"))
     (shard,) = shards(stage, owed((1, 0), (1, 1)), 10)
     with pytest.raises(ConnectionError):
-        work_off(run, Job(stage, [prompts(1)], scripted(DIES)), shard, ErrorRate(0.2))
+        work_off(run, Job(stage, [prompts(1), plans()], scripted(DIES)), shard, ErrorRate(0.2))
     assert [len(rows) for _, rows in leftover(journal_folder(run, Rollouts))] == [1]
     assert recover(run, stage) == 1
     assert run.read(Rollouts)["text"].to_list() == ["sample 0"]
 
 
-# Plans: one sample of the planner for each correct solve rollout of the target in the band.
+ECHO = """
+async def generate(requests, log):
+    for request in requests:
+        log.append(request)
+        yield Reply(request.rollout_id, text="seen")
+"""
+FIELDS = {"strategies": "n", "expand": "strategy", "execute": "plan", "plan_only": "plan"}
+TOLD = Template(
+    "told",
+    {kind: f"{kind}: {{problem}}" + (f" | {{{FIELDS[kind]}}}" if kind in FIELDS else "") for kind in TEMPLATE.texts},
+)
+SHOWN = "Strategy: see\n\n1. look"
 
 
-def solve(prompt: int, index: int, **changes: Any) -> dict[str, Any]:
-    row = {"rollout_id": rollout_id(prompt_id(prompt), TARGET, index), "prompt_id": prompt_id(prompt), "arm": "solve"}
-    return row | {"role": "target", "generator_id": TARGET, "sample_index": index, **changes}
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ({"arm": "solve"}, "solve: How many?"),
+        ({"arm": "solve", "phase": "search"}, "solve: How many?"),
+        ({"arm": "guess"}, "guess: How many?"),
+        ({"arm": "write_plan", "step_id": "strategies"}, "strategies: How many? | 3"),
+        ({"arm": "write_plan", "strategy": "try {all}"}, "expand: How many? | try {all}"),
+        ({"arm": "write_plan"}, "write_plan: How many?"),
+        ({"arm": "execute", "plan_id": PLAN}, f"execute: How many? | {SHOWN}"),
+        ({"arm": "placebo", "plan_id": PLAN}, f"execute: How many? | {SHOWN}"),
+        ({"arm": "plan_only", "plan_id": PLAN}, f"plan_only: How many? | {SHOWN}"),
+    ],
+)
+def test_each_arm_is_asked_in_the_words_of_the_template(
+    scripted: Callable[[str], Config], key: dict[str, str], said: str
+) -> None:
+    asked = scripted(ECHO).model_copy(update={"template": TOLD, "n_strategies": 3})
+    (row,) = work(owed((1, 0), **key), prompts(1), asked)
+    assert row["messages"] == [{"role": "user", "content": said}]
+    assert {name: row[name] for name in key if name != "strategy"} == {k: v for k, v in key.items() if k != "strategy"}
 
 
-def plans_wanted(rollouts: list[dict[str, Any]], outcomes: list[str], version: str = "1") -> pl.DataFrame:
-    bands = [{"prompt_id": prompt_id(1), "region": "in_band"}, {"prompt_id": prompt_id(2), "region": "too_easy"}]
-    verdicts = [
-        {"rollout_id": row["rollout_id"], "verifier": "math", "verifier_version": version, "outcome": outcome}
-        for row, outcome in zip(rollouts, outcomes, strict=True)
-    ]
-    return wanted_plans(frame_of(Bands, bands), frame_of(Rollouts, rollouts), frame_of(Verdicts, verdicts), GENERATOR)
+def test_planners_are_given_the_schema_of_what_they_write(scripted: Callable[[str], Config]) -> None:
+    asked = scripted(ECHO)
+    for key in ({"arm": "write_plan"}, {"arm": "write_plan", "step_id": "strategies"}, {"arm": "solve"}):
+        list(work(owed((1, 0), **key), prompts(1), asked))
+    schemas = [request.response_schema for request in asked.generator.log if hasattr(request, "response_schema")]
+    assert [schema and next(iter(schema["properties"])) for schema in schemas] == ["strategy", "strategies", None]
 
 
-def test_plans_are_wanted_of_correct_rollouts_in_the_band() -> None:
-    found = plans_wanted(
-        [solve(1, 0), solve(1, 1), solve(1, 2), solve(2, 0)], ["correct", "incorrect", "correct", "correct"]
-    )
-    assert found.select("prompt_id", "sample_index").rows() == [(prompt_id(1), 0), (prompt_id(1), 2)]
-    assert found["rollout_id"][0] == rollout_id(prompt_id(1), GENERATOR, 0, arm="write_plan")
-    assert found["parent_id"].to_list() == [solve(1, 0)["rollout_id"], solve(1, 2)["rollout_id"]]
-
-
-def test_another_roles_rollouts_want_no_second_plan() -> None:
-    executor = solve(1, 0, rollout_id="a" * 32, role="executor")
-    assert plans_wanted([solve(1, 0), executor], ["correct", "correct"]).height == 1
-
-
-def test_a_plan_sample_carries_its_parent(replayed: Config) -> None:
-    wanted = plans_wanted([solve(1, 1)], ["correct"])
-    asked = replayed.model_copy(update={"arm": "write_plan", "role": "planner"})
-    (row,) = work(wanted, prompts(1), asked)
-    assert (row["arm"], row["role"], row["text"]) == ("write_plan", "planner", "two")
-    assert row["parent_id"] == solve(1, 1)["rollout_id"]
+def test_a_plan_that_is_not_there_is_never_left_out_in_silence(scripted: Callable[[str], Config]) -> None:
+    with pytest.raises(KeyError):
+        list(work(owed((1, 0), arm="execute", plan_id="6" * 32), prompts(1), scripted(ECHO)))

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.resolve import RECIPE_FILE, Resolved, bind, resolve
 from pipeline.store import Provenance, Run, open_run, publish
+from pipeline.template import FIELDS
 from schemas.errors import RecipeError, SchemaError, StoreError
 from schemas.recipe import Recipe
 from schemas.tables import Rollouts
@@ -75,12 +76,49 @@ def test_the_identity_depends_on_what_the_data_is_and_not_on_where(data: Path, t
             r"'sources\.problems\.verifer'; did you mean",
         ),
         ({"models": {"target": {**TARGET, "kind": "reply"}}}, r"models\.target\.kind: unknown generator 'reply'"),
+        (
+            {"models": {"target": {**TARGET, "template": "plain"}}},
+            r"models\.target\.template: .*did you mean 'plain-1'",
+        ),
         ({"export": {"format": "stf"}}, r"export\.format: unknown exporter 'stf'"),
     ],
 )
 def test_a_wrong_plug_in_or_setting_is_named_before_any_work(data: Path, changes: dict[str, Any], told: str) -> None:
     with pytest.raises(RecipeError, match=told):
         resolved(data, **changes)
+
+
+def test_a_template_of_ones_own_starts_from_the_data_folder_and_decides_the_identity(data: Path) -> None:
+    words = {kind: " ".join(f"{{{field}}}" for field in sorted(fields)) for kind, fields in FIELDS.items()}
+    folder = data / "mine"
+    folder.mkdir()
+    for kind, text in words.items():
+        (folder / f"{kind}.txt").write_text(text)
+    first = resolved(data, models={"target": {**TARGET, "template": "./mine"}}).models["target"]
+    (folder / "solve.txt").write_text("Please: {problem}")
+    second = resolved(data, models={"target": {**TARGET, "template": "./mine"}}).models["target"]
+    assert first.generator_id != second.generator_id
+    assert second.template.texts["solve"] == "Please: {problem}"
+
+
+def test_the_target_executes_plans_unless_the_recipe_names_an_executor(data: Path) -> None:
+    planned = {"target": TARGET, "planner": {**TARGET, "model": "m2"}}
+    executor = resolved(data, models=planned).executor()
+    assert (executor.role, executor.config) == ("executor", resolved(data).models["target"].config)
+    other = resolved(data, models={**planned, "executor": {**TARGET, "model": "m3"}})
+    assert other.executor() is other.models["executor"]
+
+
+def test_recorded_plans_are_tried_only_by_an_executor_of_the_recipe(data: Path) -> None:
+    planned = {"target": TARGET, "planner": {**TARGET, "model": "m2"}}
+    assert not resolved(data).tries_plans()
+    assert not resolved(data, models=planned).tries_plans()
+    assert resolved(data, models={**planned, "executor": TARGET}).tries_plans()
+
+
+def test_one_generator_in_two_roles_is_written_down_with_both(data: Path) -> None:
+    found = resolved(data, models={"target": TARGET, "planner": {**TARGET, "model": "m2"}, "executor": TARGET})
+    assert sorted(entry["role"] for entry in found.generators().values()) == ["planner", "target, executor"]
 
 
 def test_a_missing_recording_is_named(data: Path) -> None:
@@ -121,8 +159,12 @@ def test_a_mutable_field_may_change_and_is_written_down(run: Run, data: Path) ->
         ({"sources": {"other": SOURCE}}, r"sources\.other was not there, now there"),
         ({"sources": {"problems": {**SOURCE, "domain": "math"}}}, r'sources\.problems\.domain was "", now "math"'),
         ({"models": {"target": {**TARGET, "model": "m2"}}}, r'models\.target\.model was "m1", now "m2"'),
+        (
+            {"models": {"target": {**TARGET, "template": "short-1"}}},
+            r'models\.target\.template was "plain-1", now "short-1"',
+        ),
     ],
-    ids=["band", "source", "a field of a source", "model"],
+    ids=["band", "source", "a field of a source", "model", "template"],
 )  # fmt: skip
 def test_another_identity_is_refused_with_field_and_values(
     run: Run, data: Path, changes: dict[str, Any], told: str

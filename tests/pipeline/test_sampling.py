@@ -42,9 +42,9 @@ def n_wanted(pass_rates: pl.DataFrame, band: Band = BAND) -> dict[str, int]:
 
 def test_the_first_round_is_wanted_of_every_kept_prompt() -> None:
     result = wanted(PROMPTS, SCREENED, frame_of(PassRates, []), BAND, TARGET)
-    expected = [(rollout_id(p, TARGET, i), p, i) for p in sorted((A, B)) for i in range(4)]
+    expected = [(rollout_id(p, TARGET, i), p, i, "solve", "screen") for p in sorted((A, B)) for i in range(4)]
     assert result.rows() == expected
-    assert result.columns == ["rollout_id", "prompt_id", "sample_index"]
+    assert result.columns == ["rollout_id", "prompt_id", "sample_index", "arm", "phase"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def verdict(entry: str) -> tuple[str, str]:
 def answered(asked: pl.DataFrame, recorded: dict[str, list[str]]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rollouts and verdicts of the samples that were asked for; `not_run` where the recording has no more."""
     rollouts, verdicts = [], []
-    for key, prompt, index in asked.rows():
+    for key, prompt, index, *_ in asked.rows():
         entry = dict(enumerate(recorded.get(prompt, []))).get(index, "not_run")
         sample = {"arm": "solve", "phase": "screen", "plan_id": "", "generator_id": TARGET, "sample_index": index}
         rollouts.append({"rollout_id": key, "prompt_id": prompt, **sample})

@@ -58,7 +58,11 @@ def test_a_plugins_own_settings_are_left_to_it(tmp_path: Path) -> None:
         ('[band]\nrule = "luck"\n', "line 11: band.rule: input should be 'jeffreys' or 'fixed', found \"luck\""),
         ("[work]\nworkers = 0\n", "line 11: work.workers: input should be greater than or equal to 1, found 0"),
         ('[screen]\nthreshold = "high"\n', "line 11: screen.threshold: input should be a valid number"),
-        ('[models.hero]\nkind = "replay"\n', "line 10: models.hero: input should be 'target' or 'planner'"),
+        (
+            '[models.hero]\nkind = "replay"\n',
+            "line 10: models.hero: input should be 'target', 'planner', 'executor' or",
+        ),
+        ('[models.executor]\ntemplate = "plain-1"\n', "line 10: 'models.executor.kind' is missing; it is required"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_line(tmp_path: Path, added: str, message: str) -> None:

@@ -1,0 +1,133 @@
+"""Which plan samples are wanted: strategies, the plans that expand them, and the trials that measure each plan.
+
+All of it is for prompts in the band, in the phase `search`. A trial of a plan is read against two others of the same
+executor: solving afresh without a plan, and solving with a plan of another prompt (the placebo).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import nsmallest
+from typing import Any
+
+import polars as pl
+
+from pipeline.strategies import strategies
+from pipeline.verify import correct
+from schemas.ids import NONE, content_id, rollout_id
+from schemas.recipe import PlanSettings
+from schemas.tables import Rollouts, polars_schema
+
+PHASE = "search"
+STRATEGIES = "strategies"
+"""The step_id of the write_plan rollout that lists strategies."""
+MAX_PLACEBOS = 4
+"""Plans of other prompts that one prompt's placebo samples are spread over."""
+
+WANTED = {
+    **{name: polars_schema(Rollouts)[name] for name in ("rollout_id", "prompt_id", "plan_id", "step_id", "parent_id")},
+    "arm": pl.String,
+    "phase": pl.String,
+    "sample_index": polars_schema(Rollouts)["sample_index"],
+    "strategy": pl.String,
+}
+"""Columns of what is wanted; `strategy` is the one that a plan should follow, null where it is free."""
+
+
+def recorded_plans(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, planner: str) -> pl.DataFrame:
+    """The plan samples wanted of a planner that replays a recording: one for each correct solve rollout in the band.
+
+    `parent_id` is the solve rollout that the plan was recorded with; both are sample i of their recording.
+    """
+    solved = (
+        rollouts.filter(pl.col("arm") == "solve", pl.col("role") == "target")
+        .join(correct(verdicts), on="rollout_id", how="semi")
+        .join(_in_band(bands), on="prompt_id", how="semi")
+        .sort("prompt_id", "sample_index")
+    )
+    names = ["prompt_id", "sample_index", "rollout_id"]
+    rows = [
+        {"prompt_id": prompt, "arm": "write_plan", "phase": "screen", "sample_index": index, "parent_id": parent}
+        for prompt, index, parent in solved.select(names).rows()
+    ]
+    return _wanted(rows, planner)
+
+
+def wanted_strategies(bands: pl.DataFrame, planner: str) -> pl.DataFrame:
+    """One list of strategies for each prompt in the band."""
+    row = {"arm": "write_plan", "phase": PHASE, "step_id": STRATEGIES, "sample_index": 0}
+    return _wanted([{**row, "prompt_id": id} for id in _in_band(bands)["prompt_id"]], planner)
+
+
+def wanted_plans(bands: pl.DataFrame, rollouts: pl.DataFrame, planner: str, n: int) -> pl.DataFrame:
+    """`n` plans for each prompt in the band: plan i follows strategy i of its list, `parent_id`.
+
+    Where fewer are listed they are followed again from the first; where none can be read, the planner is free.
+    """
+    listed = {
+        row["prompt_id"]: (row["rollout_id"], strategies(row["text"] or ""))
+        for row in rollouts.filter(generator_id=planner, step_id=STRATEGIES).iter_rows(named=True)
+    }
+    rows = []
+    for prompt in _in_band(bands)["prompt_id"]:
+        parent, found = listed.get(prompt, (None, []))
+        for i in range(n):
+            row = {"prompt_id": prompt, "arm": "write_plan", "phase": PHASE, "sample_index": i, "parent_id": parent}
+            rows.append(row | {"strategy": found[i % len(found)] if found else None})
+    return _wanted(rows, planner)
+
+
+def wanted_trials(
+    prompts: pl.DataFrame, plans: pl.DataFrame, choices: pl.DataFrame, executor: str, settings: PlanSettings
+) -> pl.DataFrame:
+    """The samples that measure each chosen plan: `execute` with it, and a `solve` and a `placebo` set a prompt.
+
+    A prompt's placebos are plans of up to `MAX_PLACEBOS` other prompts: of its family where there are any, never of its
+    group, of like length first, and then as a hash has it, so that more prompts change few of them.
+    """
+    kept = choices.filter(pl.col("kind") == "plan", pl.col("decision") == "kept")
+    chosen = (
+        plans.join(kept, left_on="plan_id", right_on="id", how="semi")
+        .join(prompts.select("prompt_id", "group_id", "task_family"), on="prompt_id")
+        .select("prompt_id", "plan_id", "n_steps", "group_id", "task_family")
+        .sort("prompt_id", "plan_id")
+    )
+    one_each = chosen.unique("prompt_id", keep="first", maintain_order=True).to_dicts()
+    n = settings.samples
+    rows = [_trial("execute", prompt, i, plan) for prompt, plan, *_ in chosen.rows() for i in range(n)]
+    for row in one_each:
+        rows += [_trial("solve", row["prompt_id"], i) for i in range(n)]
+        foreign = _placebos(row, one_each)
+        for j, plan in enumerate(foreign):
+            rows += [_trial("placebo", row["prompt_id"], i, plan) for i in range(len(range(j, n, len(foreign))))]
+    return _wanted(rows, executor)
+
+
+def _trial(arm: str, prompt_id: str, sample_index: int, plan_id: str = NONE) -> dict[str, Any]:
+    """The key of one sample of a trial, but for its generator."""
+    return {"arm": arm, "phase": PHASE, "prompt_id": prompt_id, "plan_id": plan_id, "sample_index": sample_index}
+
+
+def _placebos(row: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Plan ids of other prompts to show with this one."""
+    foreign = [other for other in others if other["group_id"] != row["group_id"]]
+    alike = [other for other in foreign if other["task_family"] == row["task_family"]] or foreign
+
+    def order(other: Mapping[str, Any]) -> tuple[int, str]:
+        draw = content_id("placebo", prompt_id=row["prompt_id"], plan_id=other["plan_id"])
+        return abs(other["n_steps"] - row["n_steps"]), draw
+
+    return [other["plan_id"] for other in nsmallest(MAX_PLACEBOS, alike, key=order)]
+
+
+def _in_band(bands: pl.DataFrame) -> pl.DataFrame:
+    return bands.filter(pl.col("region") == "in_band").select("prompt_id").sort("prompt_id")
+
+
+def _wanted(rows: Iterable[Mapping[str, Any]], generator: str) -> pl.DataFrame:
+    """Keys with their rollout_id, in the order of the table's columns that `generate` reads."""
+    blank = {"plan_id": NONE, "step_id": NONE, "parent_id": None, "strategy": None}
+    return pl.DataFrame([_with_id({**blank, **row}, generator) for row in rows], schema=WANTED, orient="row")
+
+
+def _with_id(row: dict[str, Any], generator: str) -> dict[str, Any]:
+    key = {name: row[name] for name in ("arm", "phase", "plan_id", "step_id")}
+    return row | {"rollout_id": rollout_id(row["prompt_id"], generator, row["sample_index"], **key)}

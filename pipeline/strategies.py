@@ -1,0 +1,36 @@
+"""Strategies: the different ways of attacking a problem that a planner lists in one call."""
+
+import json
+import re
+from typing import Any
+
+FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
+ITEM = re.compile(r"\s{0,3}(?:(?:strategy )?[0-9]{1,3}[.):]|[-*+•])\s+(?P<text>\S.*)", re.IGNORECASE)
+
+
+def strategies(text: str) -> list[str]:
+    """The strategies that a list names, each on one line, without repetition; [] where none can be read. Never raises.
+
+    Reads JSON (a list of texts, or an object with `strategies`; also in a fenced block) and the top-level items of a
+    numbered or bulleted list.
+
+    >>> strategies("Here they are:\\n1. halve it\\n2. **Guess**, then check")
+    ['halve it', '**Guess**, then check']
+    """
+    found = _from_json(text)
+    if found is None:
+        found = [match["text"] for line in text.splitlines() if (match := ITEM.fullmatch(line))]
+    lines = (" ".join(item.split()) for item in found if isinstance(item, str))
+    return list(dict.fromkeys(line for line in lines if line))
+
+
+def _from_json(text: str) -> list[Any] | None:
+    for candidate in (text, *FENCED.findall(text)[-1:]):
+        try:
+            value = json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+        listed = value.get("strategies") if isinstance(value, dict) else value
+        if isinstance(listed, list):
+            return listed
+    return None
