@@ -40,8 +40,9 @@ def wanted(
 ) -> pl.DataFrame:
     """The solve samples of the generator `target` that are wanted now: those before, and one more round.
 
-    Columns rollout_id, prompt_id, sample_index, arm and phase, sorted by prompt; every kept prompt has indices 0 to k - 1,
-    where k is what it has once it has stopped, else the end of its next round. Samples without a verdict count.
+    Columns rollout_id, prompt_id, sample_index, arm and phase, sorted by prompt and sample. Every kept prompt has
+    indices 0 to k - 1, where k is what it has once it has stopped, else the end of its next round. Samples without a
+    verdict count.
     """
     rates = of_target(pass_rates, target).select("prompt_id", "verifier", n=n_samples(), is_stopped=is_stopped(config))
     kept = prompts.join(screened.filter(decision="kept"), on="prompt_id", how="semi")
