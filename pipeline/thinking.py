@@ -23,3 +23,14 @@ def split_thinking(text: str) -> tuple[str | None, str]:
         return None, text
     reasoning = "\n\n".join(part.strip() for part in [*before, *thoughts] if part.strip())
     return reasoning or None, answer.strip()
+
+
+def thinking_spans(text: str) -> list[tuple[int, int]]:
+    """Where the thinking of a response stands, tags left out: (start, end) in characters, as `split_thinking` reads it.
+
+    >>> thinking_spans("<think>1 + 1</think>2"), thinking_spans("1 + 1</think>2"), thinking_spans("2")
+    ([(7, 12)], [(0, 5)], [])
+    """
+    alone = [end.start() for end in _END.finditer(_BLOCK.sub(lambda block: " " * len(block[0]), text))]
+    begun = [(0, alone[-1])] if alone else []
+    return begun + [block.span(1) for block in _BLOCK.finditer(text) if not alone or block.start() > alone[-1]]

@@ -13,6 +13,7 @@ from pipeline.generators import Reply, Request
 from schemas.ids import canonical_json
 from schemas.recipe import Origin
 
+TINY = Path(__file__).resolve().parents[2] / "data/models/tiny"
 GENERATORS = plugins.names("generators")
 
 
@@ -21,7 +22,10 @@ def settings(tmp_path: Path) -> dict[str, dict[str, Any]]:
     """Settings with which each generator answers without a network; a new generator adds its own here."""
     rows = [{"key": "1", "said": "x"}, {"key": "1", "said": None}]
     (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return {"replay": {"path": str(tmp_path / "r.jsonl"), "columns": {"source_key": "key", "text": "said"}}}
+    return {
+        "ctranslate2_model": {"path": str(TINY), "max_tokens": 100},
+        "replay": {"path": str(tmp_path / "r.jsonl"), "columns": {"source_key": "key", "text": "said"}},
+    }
 
 
 def replies(module: Any, config: BaseModel, requests: list[Request]) -> list[Reply]:

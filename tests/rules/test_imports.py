@@ -17,16 +17,19 @@ LAYERS = ("schemas", "pipeline", "annotation", "flows")
 
 HOMES: dict[str, tuple[str, ...]] = {
     "argilla": ("annotation/sync.py",),
+    "ctranslate2": ("pipeline/local_model.py",),
     "datasets": ("pipeline/sources/hub.py",),
     "duckdb": ("pipeline/query.py",),
+    "jinja2": ("pipeline/chat_template.py",),
     "prefect": ("flows/",),
     "prefect_ray": ("flows/",),
     "ray": ("pipeline/generators/",),
+    "tokenizers": ("pipeline/chat.py",),
     "vllm": ("pipeline/generators/",),
 }
 """The files, or folders, that may import a library."""
 
-LIGHT = ("flows.cli", ("argilla", "datasets", "prefect", "ray", "torch", "vllm"))
+LIGHT = ("flows.cli", ("argilla", "ctranslate2", "datasets", "jinja2", "prefect", "ray", "tokenizers", "torch", "vllm"))
 """A module, and the libraries that importing it must not load: what `coldstart --help` costs."""
 
 
