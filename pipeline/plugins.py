@@ -21,7 +21,7 @@ def names(kind: str) -> list[str]:
     """The plug-ins of one kind, sorted.
 
     >>> names("verifiers")[:2]
-    ['math', 'strips']
+    ['math', 'procedural']
     """
     package = importlib.import_module(f"pipeline.{kind}")
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+VERSION = "1"
+"""Raised whenever a seed gives other puzzles, texts, solutions or plans than before."""
+
 MAX_VALUE = 99
 OPERATIONS: Mapping[str, Callable[[int, int], int]] = {
     "+": lambda a, b: a + b,
@@ -48,6 +51,10 @@ class Puzzle:
         """Whether the embedded model was never trained on it; the same for all puzzles of a group."""
         return zlib.crc32(self.group.encode()) % HELD_OUT_IN == 0
 
+    def key(self) -> str:
+        """Equal for two puzzles that give the same numbers, in whatever order, and ask for the same."""
+        return f"{self.group} = {self.task['target']}"
+
 
 class _Operand(NamedTuple):
     """A number of the puzzle, or (`step` > 0) the result of a step."""
@@ -69,14 +76,26 @@ class _Step(NamedTuple):
 def puzzles(family: str, level: int, *, seed: int = 0, largest: int | None = None) -> Iterator[Puzzle]:
     """Endless puzzles of a family, in an order that the seed decides; may give one twice.
 
-    Raises KeyError for an unknown family, ValueError for a level that it does not have.
+    Raises what `check_level` raises.
     """
+    check_level(family, level, largest)
+    known = FAMILIES[family]
+    limit = known.largest if largest is None else largest
+    return _stream(random.Random(f"{family} {level} {limit} {seed}"), known, level, limit)
+
+
+def _stream(rng: random.Random, family: "Family", level: int, largest: int) -> Iterator[Puzzle]:
+    while True:
+        yield family.draw(rng, level, largest)
+
+
+def check_level(family: str, level: int, largest: int | None = None) -> None:
+    """KeyError for an unknown family, ValueError where it has no puzzle of that level, or none with such numbers."""
     known = FAMILIES[family]
     if level not in known.levels:
         raise ValueError(f"{family} has levels {known.levels[0]} to {known.levels[-1]}, found {level}")
-    rng = random.Random(f"{family} {level} {largest or known.largest} {seed}")
-    while True:
-        yield known.draw(rng, level, largest or known.largest)
+    if largest is not None and not known.least <= largest <= MAX_VALUE:
+        raise ValueError(f"{family} needs a largest number of {known.least} to {MAX_VALUE}, found {largest}")
 
 
 def other_attempt(rng: random.Random, puzzle: Puzzle) -> Puzzle | None:
@@ -265,10 +284,12 @@ class Family:
     attempt: Callable[[random.Random, Mapping[str, Any]], list[_Step] | None]
     """A random try at a task, carried out rightly, whether or not it reaches the target."""
     describe: Callable[[Mapping[str, Any], Sequence[_Step]], Puzzle]
+    least: int = 1
+    """With a smaller largest number there are no puzzles of some level."""
 
 
 FAMILIES: Mapping[str, Family] = {
     "arithmetic": Family(range(1, 7), 12, _arithmetic, _in_order, _describe_arithmetic),
     "countdown": Family(range(2, 7), 12, _countdown, _combine, _describe_countdown),
-    "reach": Family(range(2, 7), 12, _reach, _reorder, _describe_reach),
+    "reach": Family(range(2, 7), 12, _reach, _reorder, _describe_reach, least=2),
 }
