@@ -171,7 +171,7 @@ def _describe_countdown(task: Mapping[str, Any], steps: Sequence[_Step]) -> Puzz
         ),
         group=f"countdown {ordered}",
         answer=expressions[-1],
-        plan=[f"{step.left.goal()} {step.operation} {step.right.goal()}" for step in steps],
+        plan=tuple(f"{step.left.goal()} {step.operation} {step.right.goal()}" for step in steps),
     )
 
 
@@ -222,7 +222,7 @@ def _describe_reach(task: Mapping[str, Any], steps: Sequence[_Step]) -> Puzzle:
         ),
         group=f"reach {task['start']} {' '.join(sorted(task['operations']))}",
         answer=" ".join(str(step.result) for step in steps),
-        plan=[f"{BY[step.operation]}{step.right.value}" for step in steps],
+        plan=tuple(f"{BY[step.operation]}{step.right.value}" for step in steps),
     )
 
 
@@ -247,7 +247,7 @@ def _describe_arithmetic(task: Mapping[str, Any], steps: Sequence[_Step]) -> Puz
         ),
         group=f"arithmetic {task['start']} {operations}",
         answer=str(task["target"]),
-        plan=[f"{BY[step.operation]}{step.right.value}" for step in steps],
+        plan=tuple(f"{BY[step.operation]}{step.right.value}" for step in steps),
     )
 
 
@@ -255,21 +255,15 @@ def _in_order(rng: random.Random, task: Mapping[str, Any]) -> list[_Step] | None
     return _walk(task["start"], task["operations"])
 
 
-def _puzzle(  # noqa: PLR0913 (what a family says of a puzzle)
-    family: str, task: Mapping[str, Any], steps: Sequence[_Step], *, text: str, wording: str, group: str, answer: str,
-    plan: Sequence[str],
-) -> Puzzle:  # fmt: skip
+def _puzzle(family: str, task: Mapping[str, Any], steps: Sequence[_Step], **said: Any) -> Puzzle:
+    """The puzzle with what all families say in the same way; the rest is `said`."""
     return Puzzle(
         family=family,
         level=len(task.get("numbers") or task["operations"]),
-        text=text,
-        wording=wording,
-        group=group,
         task={"family": family, **{name: value for name, value in task.items() if name != "family"}},
         steps=tuple(f"{s.left.value} {s.operation} {s.right.value} = {s.result}" for s in steps),
-        answer=answer,
         strategy=", then ".join(VERBS[step.operation] for step in steps),
-        plan=tuple(plan),
+        **said,
     )
 
 
