@@ -227,32 +227,39 @@ class Choices(dy.Schema):
     cluster_id = _id("Smallest id of its cluster of near-duplicates; its own where it has none.")
     keeper_id = _maybe_id("The kept one that this duplicates.")
     similarity = _share("Exact similarity to the keeper.", nullable=True)
-    structure_key = _text("Hash of a plan's structure, ids and wording left out.", nullable=True)
+    structure_key = _text(
+        "Hash of a plan's structure: which step needs which, and the operator of each; null for a trace.", nullable=True
+    )
 
 
 class PlanScores(dy.Schema):
-    """One row a plan, executor and phase: what the plan did to the pass rate."""
+    """One row a plan, executor and phase: what the plan did to the pass rate (undecided rollouts count nowhere)."""
 
     plan_id = _id("The plan.", key=True, references="plans")
     generator_id = _id("The executor.", key=True)
     phase = _enum(PHASES, "Searching, or confirming on fresh samples.", key=True)
-    n_execute = _count("Verdicts with the plan.")
-    c_execute = _count("Correct ones.")
-    n_solve = _count("Verdicts without a plan.")
-    c_solve = _count("Correct ones.")
-    n_placebo = _count("Verdicts with a plan of another problem.")
-    c_placebo = _count("Correct ones.")
-    n_plan_only = _count("Verdicts of guesses from the plan alone.")
-    c_plan_only = _count("Correct ones.")
-    n_guess = _count("Verdicts of guesses without a plan.")
-    c_guess = _count("Correct ones.")
-    uplift = _real("p(execute) - p(solve).", nullable=True)
-    uplift_se = _real("Standard error of the uplift.", nullable=True)
-    over_placebo = _real("p(execute) - p(placebo).", nullable=True)
-    shrunk = _real("Uplift shrunk towards its prompt's mean.", nullable=True)
-    p_positive = _share("Probability that the uplift is positive.", nullable=True)
+    n_execute = _count("Right and wrong answers with the plan.")
+    c_execute = _count("Right ones.")
+    n_solve = _count("Right and wrong answers without a plan, sampled afresh beside the others.")
+    c_solve = _count("Right ones.")
+    n_placebo = _count("Right and wrong answers with a plan of another prompt.")
+    c_placebo = _count("Right ones.")
+    n_plan_only = _count("Right and wrong guesses from the plan alone.")
+    c_plan_only = _count("Right ones.")
+    n_guess = _count("Right and wrong guesses without a plan.")
+    c_guess = _count("Right ones.")
+    uplift = _real("p(execute) - p(solve); null until both are measured.", nullable=True)
+    uplift_se = _real("Standard error of the uplift (Agresti and Caffo).", nullable=True)
+    over_placebo = _real("p(execute) - p(placebo); null until both are measured.", nullable=True)
+    shrunk = _real(
+        "Uplift shrunk towards the mean of its prompt's plans; null where it is the only one.", nullable=True
+    )
+    p_positive = _share("Posterior probability that the uplift is positive.", nullable=True)
     leak = _real("p(plan_only) - p(guess): how much the plan gives the answer away.", nullable=True)
-    decision = _enum(("helps", "hurts", "no_effect", "leaks", "undecided"), "What the results say.")
+    decision = _enum(
+        ("helps", "hurts", "no_effect", "leaks", "undecided"),
+        "What the results say; a plan `helps` only if it also does better than the placebo.",
+    )
 
 
 class Queue(dy.Schema):
@@ -296,17 +303,23 @@ class Examples(dy.Schema):
 
     example_id = _id("Hash of prompt, rollout, plan and rendering.", key=True)
     prompt_id = _id("The prompt.", references="prompts")
+    source = _text("Name of the prompt's source in the recipe.")
+    task_family = _text("The prompt's kind of task, such as blocksworld.")
     plan_id = _id("The plan it shows; empty where none.", references="plans", none=True)
     rollout_id = _id("The rollout it comes from.", references="rollouts")
     group_id = _text("Unit of splitting: the source's groups, merged along clusters of duplicates.")
     split = _enum(("train", "validation"), "The split of the whole group.")
     messages = _messages("The conversation; `train` says which messages carry the loss.", train=dy.Bool())
     rendering = _text("How plan, reasoning and answer were put together.")
-    effort = _enum(("low", "medium", "high"), "Tercile of n_tokens within this data set.")
+    effort = _enum(
+        ("low", "medium", "high"),
+        "Tercile within this data set, by the rollout's completion tokens as its server counted them (without the plan "
+        "that it was shown); by n_tokens where those of any example were not counted.",
+    )
     n_tokens = _count("Tokens of the messages that carry the loss.")
     tokenizer = _text("What counted n_tokens; `whitespace` where the recipe names no tokenizer.")
     pass_rate = _share("The prompt's pass rate.", nullable=True)
-    uplift = _real("The plan's uplift.", nullable=True)
+    uplift = _real("The plan's measured uplift, as plan_scores has it; null where it was not tried.", nullable=True)
     model = _text("The model that wrote the response.")
     model_license = _text("Licence of the model's output, or `unknown`.")
     annotation = _enum(("accepted", "edited", "none"), "What people said of the plan.")
