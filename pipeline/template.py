@@ -82,7 +82,11 @@ def _text(path: Path, kind: str, where: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{where}: {path}: cannot read this file of the template: {error}") from None
     try:
-        fields = {field for _, field, spec, conversion in Formatter().parse(text) if field is not None}
+        fields = {
+            _as_written(field, spec, conversion)
+            for _, field, spec, conversion in Formatter().parse(text)
+            if field is not None
+        }
     except ValueError as error:
         raise RecipeError(f"{where}: {path}: {error}; a brace that is meant as such is doubled, as in {{{{") from None
     if unknown := sorted(fields - FIELDS[kind]):
@@ -94,3 +98,8 @@ def _text(path: Path, kind: str, where: str) -> str:
     if missing := sorted(FIELDS[kind] - fields - {"n"}):
         raise RecipeError(f"{where}: {path}: {{{missing[0]}}} is missing, so that the model would never see it")
     return text
+
+
+def _as_written(field: str, spec: str | None, conversion: str | None) -> str:
+    """A field with its format, which no template needs and which could fail on a request."""
+    return field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")

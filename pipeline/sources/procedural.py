@@ -21,7 +21,7 @@ from schemas.recipe import Settings
 VERIFIER = "procedural"
 
 PATIENCE = 2_000
-PATIENCE_EACH = 100
+PATIENCE_EACH = 50
 """A level is taken to have no more puzzles after so many draws, and so many for each one found, without a new one."""
 
 
@@ -35,6 +35,7 @@ class Config(Settings):
     )
     size: int = Field(
         ge=1,
+        le=100_000,
         description="Puzzles of each family and level; a larger one keeps those before.",
         json_schema_extra={"mutable": True},
     )

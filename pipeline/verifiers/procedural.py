@@ -47,7 +47,8 @@ Given = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 Operation = Annotated[str, Field(pattern=r"^[-+*][0-9]{1,6}$")]
 
 _MARKS = re.compile(r"\\[()\[\]]|[$`]")
-_SEPARATOR = re.compile(r"\s*(?:[,;→⇒]|[-=]+>|\\to\b|\\(?:long)?rightarrow\b|\\Rightarrow\b)\s*|(?:\s|\\[!,;: ])+")
+_LATEX_SPACE = re.compile(r"\\[!,;: ]")
+_SEPARATOR = re.compile(r"\s*(?:[,;→⇒]|[-=]+>|\\to\b|\\(?:long)?rightarrow\b|\\Rightarrow\b)\s*|\s+")
 _VALUE = re.compile(r"[-−]?[0-9]{1,60}(?:\.[0-9]{1,60})?")
 
 
@@ -86,7 +87,7 @@ class Answer(NamedTuple):
 
 def verify(task: Task, rollout: Rollout) -> Verdict:
     """Judge the final answer of a response by the rules of the puzzle's family; no model output raises."""
-    texts = final_answers(rollout.text)
+    texts = list(dict.fromkeys(final_answers(rollout.text)))
     answers = {_read(task.family, text): text for text in texts}
     bare_target = Answer((Fraction(task.target),), (task.target,) if task.family == "countdown" else ())
     if len(answers) > 1 and _JUDGES[task.family](task, bare_target)[0] != REACHED:
@@ -115,7 +116,7 @@ def _read_values(text: str) -> Answer:
     """Values in a row, with or without brackets around them."""
     if len(text) > 1 and text[0] + text[-1] in ("()", "[]"):
         text = text[1:-1].strip()
-    values = _SEPARATOR.split(text)
+    values = _SEPARATOR.split(_LATEX_SPACE.sub(" ", text))
     if not all(map(_VALUE.fullmatch, values)):
         return Answer(fault=NO_ANSWER)
     return Answer(tuple(Fraction(value.replace("−", "-")) for value in values))
