@@ -6,7 +6,7 @@ import polars as pl
 from pydantic import Field
 
 from pipeline.plan_text import MALFORMED, PARSED, ParsedPlan, parse_plan
-from schemas.ids import plan_id
+from schemas.ids import NONE, plan_id
 from schemas.recipe import Settings
 from schemas.tables import Plans, Rollouts, frame_of
 
@@ -25,10 +25,12 @@ class Config(Settings):
 def run(rollouts: pl.DataFrame, config: Config) -> pl.DataFrame:
     """One row a distinct plan of the write_plan rollouts that came back, sorted by plan_id.
 
+    A write_plan rollout with a step_id lists strategies and is no plan.
+
     Rollouts that wrote the same plan share a row; `rollout_id` is the one with the smallest sample_index. A plan that
     was cut off is malformed: nobody knows how it goes on.
     """
-    written = rollouts.filter(pl.col("arm") == "write_plan", pl.col("text").is_not_null())
+    written = rollouts.filter(pl.col("arm") == "write_plan", pl.col("step_id") == NONE, pl.col("text").is_not_null())
     found: dict[str, dict[str, Any]] = {}
     for rollout in written.sort("sample_index", "rollout_id").iter_rows(named=True):
         row = plan_row(rollout) | {"origin": "recorded" if config.recorded else "model"}

@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+from pipeline.rows import without_surrogates
+
 FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
 ITEM = re.compile(r"\s{0,3}(?:(?:strategy )?[0-9]{1,3}[.):]|[-*+•])\s+(?P<text>\S.*)", re.IGNORECASE)
 
@@ -12,7 +14,7 @@ def strategies(text: str) -> list[str]:
     """The strategies that a list names, each on one line, without repetition; [] where none can be read. Never raises.
 
     Reads JSON (a list of texts, or an object with `strategies`; also in a fenced block) and the top-level items of a
-    numbered or bulleted list.
+    numbered or bulleted list. Half surrogate pairs, which JSON can spell and no file can hold, become U+FFFD.
 
     >>> strategies("Here they are:\\n1. halve it\\n2. **Guess**, then check")
     ['halve it', '**Guess**, then check']
@@ -20,7 +22,7 @@ def strategies(text: str) -> list[str]:
     found = _from_json(text)
     if found is None:
         found = [match["text"] for line in text.splitlines() if (match := ITEM.fullmatch(line))]
-    lines = (" ".join(item.split()) for item in found if isinstance(item, str))
+    lines = (" ".join(without_surrogates(item).split()) for item in found if isinstance(item, str))
     return list(dict.fromkeys(line for line in lines if line))
 
 

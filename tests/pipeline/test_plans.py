@@ -171,6 +171,11 @@ def test_only_plans_of_planners_are_read() -> None:
     assert run(rollouts, Config()).is_empty()
 
 
+def test_a_list_of_strategies_is_no_plan() -> None:
+    rollouts = frame_of(Rollouts, [written("1. halve it\n2. guess", step_id="strategies"), written("1. go", 1)])
+    assert run(rollouts, Config())["rollout_id"].to_list() == [f"{1:032x}"]
+
+
 def test_a_plan_survives_the_table_and_renders_again() -> None:
     rollouts = frame_of(Rollouts, [written("Strategy: s\n\n1. a\n2. b — c\n   - depends on: 1")])
     (row,) = run(rollouts, Config()).with_columns(pl.col("origin").cast(pl.String)).to_dicts()
