@@ -35,7 +35,7 @@ def demo(run_url: str) -> None:
     from flows.demo import show_examples
     from pipeline.store import open_run
 
-    _run(RECIPES / "demo.toml", [f"data={DATA / 'demo'}"], run_url, None)
+    _run(RECIPES / "demo.toml", [f"data={DATA / 'models'}"], run_url, None)
     show_examples(open_run(run_url))
 
 

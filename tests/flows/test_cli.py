@@ -11,14 +11,16 @@ import polars as pl
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "flows/recipes/demo.toml"
+RECORDED = ROOT / "flows/recipes/recorded.toml"
+DATA = f"data={ROOT / 'data/recorded'}"
+RUN = ["run", RECORDED, "--set", DATA]
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def demo_run(coldstart: Call, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "demo"
-    done = coldstart("demo", "--run", run)
+def recorded_run(coldstart: Call, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "recorded"
+    done = coldstart(*RUN, "--run", run)
     assert done.returncode == 0, done.stderr
     return run
 
@@ -43,24 +45,26 @@ def write_jsonl(path: Path, rows: list[dict[str, object]]) -> Path:
 # --- a run, and looking into it ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_demo_ends_with_funnel_examples_and_the_path(coldstart: Call, tmp_path: Path) -> None:
     done = coldstart("demo", "--run", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    assert "examples" in done.stdout
-    assert "<think>" in done.stdout
+    assert "help" in done.stdout
+    for part in ("prompt", "plan", "reasoning", "answer", "uplift"):
+        assert part in done.stdout
     assert f"data set: {tmp_path}/run/export" in done.stdout
 
 
-def test_second_run_does_nothing_and_changes_nothing(coldstart: Call, demo_run: Path) -> None:
-    coldstart("demo", "--run", demo_run)  # settles digests that see parts appended after a stage ran
-    before = {path: path.read_bytes() for path in demo_run.glob("*/*.parquet")}
-    again = coldstart("demo", "--run", demo_run)
+def test_second_run_does_nothing_and_changes_nothing(coldstart: Call, recorded_run: Path) -> None:
+    coldstart(*RUN, "--run", recorded_run)  # settles digests that see parts appended after a stage ran
+    before = {path: path.read_bytes() for path in recorded_run.glob("*/*.parquet")}
+    again = coldstart(*RUN, "--run", recorded_run)
     assert "generate" not in again.stderr
-    assert {path: path.read_bytes() for path in demo_run.glob("*/*.parquet")} == before
+    assert {path: path.read_bytes() for path in recorded_run.glob("*/*.parquet")} == before
 
 
 def test_limit_stops_with_work_owed_and_the_rest_can_follow(coldstart: Call, tmp_path: Path) -> None:
-    command = ["run", DEMO, "--set", f"data={ROOT / 'data/demo'}", "--run", tmp_path / "run"]
+    command = [*RUN, "--run", tmp_path / "run"]
     first = coldstart(*command, "--limit", 5)
     assert first.returncode == 3
     assert "still owed" in first.stderr
@@ -68,27 +72,27 @@ def test_limit_stops_with_work_owed_and_the_rest_can_follow(coldstart: Call, tmp
 
 
 def test_dry_run_says_what_would_be_sampled_and_writes_nothing(coldstart: Call, tmp_path: Path) -> None:
-    done = coldstart("run", DEMO, "--set", f"data={ROOT / 'data/demo'}", "--run", tmp_path / "run", "--dry-run")
+    done = coldstart(*RUN, "--run", tmp_path / "run", "--dry-run")
     assert done.returncode == 0
     assert "rollouts at most" in done.stdout
     assert not (tmp_path / "run").exists()
 
 
-def test_status_counts_rows_and_says_who_works(coldstart: Call, demo_run: Path) -> None:
-    rows = {row["table"]: row for row in json_lines(coldstart("status", "--run", demo_run, "--json").stdout)}
+def test_status_counts_rows_and_says_who_works(coldstart: Call, recorded_run: Path) -> None:
+    rows = {row["table"]: row for row in json_lines(coldstart("status", "--run", recorded_run, "--json").stdout)}
     assert rows["rollouts"]["state"] == "sealed"
     assert rows["rollouts"]["rows"] > 100
-    assert "nobody is working" in coldstart("status", "--run", demo_run).stderr
+    assert "nobody is working" in coldstart("status", "--run", recorded_run).stderr
 
 
-def test_check_holds_on_the_demo(coldstart: Call, demo_run: Path) -> None:
-    done = coldstart("check", "--run", demo_run)
+def test_check_holds_on_the_recorded_set(coldstart: Call, recorded_run: Path) -> None:
+    done = coldstart("check", "--run", recorded_run)
     assert done.returncode == 0, done.stdout
     assert "claims hold" in done.stderr
 
 
 def test_check_fails_where_a_table_was_tampered_with(coldstart: Call, tmp_path: Path) -> None:
-    coldstart("demo", "--run", tmp_path / "run")
+    coldstart(*RUN, "--run", tmp_path / "run")
     (part,) = (tmp_path / "run/bands").glob("*.parquet")
     frame = pl.read_parquet(part)
     frame.with_columns(pl.lit("in_band").alias("region"), pl.lit(None, pl.Float64).alias("pass_rate")).write_parquet(
@@ -99,39 +103,39 @@ def test_check_fails_where_a_table_was_tampered_with(coldstart: Call, tmp_path: 
     assert "in the band" in done.stdout
 
 
-def test_why_and_show_follow_an_id(coldstart: Call, demo_run: Path) -> None:
+def test_why_and_show_follow_an_id(coldstart: Call, recorded_run: Path) -> None:
     sql = "select id, reason from fates where entity = 'prompt' and stage = 'screened' order by id limit 1"
-    (row,) = json_lines(coldstart("sql", sql, "--run", demo_run, "--json").stdout)
-    assert str(row["reason"]) in coldstart("why", row["id"], "--run", demo_run).stdout
-    assert "problem_text" in coldstart("show", str(row["id"])[:12], "--run", demo_run).stdout
+    (row,) = json_lines(coldstart("sql", sql, "--run", recorded_run, "--json").stdout)
+    assert str(row["reason"]) in coldstart("why", row["id"], "--run", recorded_run).stdout
+    assert "problem_text" in coldstart("show", str(row["id"])[:12], "--run", recorded_run).stdout
 
 
-def test_sums_are_numbers_in_json(coldstart: Call, demo_run: Path) -> None:
+def test_sums_are_numbers_in_json(coldstart: Call, recorded_run: Path) -> None:
     (row,) = json_lines(
-        coldstart("sql", "select sum(n_correct) as n from pass_rates", "--run", demo_run, "--json").stdout
+        coldstart("sql", "select sum(n_correct) as n from pass_rates", "--run", recorded_run, "--json").stdout
     )
     assert isinstance(row["n"], int)
 
 
-def test_sql_writes_nothing_and_reads_nothing_else(coldstart: Call, demo_run: Path, tmp_path: Path) -> None:
-    refused(coldstart("sql", f"copy prompts to '{tmp_path}/out.csv'", "--run", demo_run))
-    refused(coldstart("sql", "select * from read_text('/etc/hostname')", "--run", demo_run))
+def test_sql_writes_nothing_and_reads_nothing_else(coldstart: Call, recorded_run: Path, tmp_path: Path) -> None:
+    refused(coldstart("sql", f"copy prompts to '{tmp_path}/out.csv'", "--run", recorded_run))
+    refused(coldstart("sql", "select * from read_text('/etc/hostname')", "--run", recorded_run))
     assert not (tmp_path / "out.csv").exists()
 
 
 def test_retry_owes_failed_rollouts_again_and_the_run_fills_them(coldstart: Call, tmp_path: Path) -> None:
-    coldstart("demo", "--run", tmp_path / "run")
+    coldstart(*RUN, "--run", tmp_path / "run")
     n_failed = "select count(*) as n from rollouts where error_kind <> 'not_run'"
     before = coldstart("sql", n_failed, "--run", tmp_path / "run", "--json").stdout
     assert json_lines(before) != [{"n": 0}]
     assert "owed again" in coldstart("retry", "rollouts", "--run", tmp_path / "run").stdout
     assert json_lines(coldstart("sql", n_failed, "--run", tmp_path / "run", "--json").stdout) == [{"n": 0}]
-    assert coldstart("demo", "--run", tmp_path / "run").returncode == 0
+    assert coldstart(*RUN, "--run", tmp_path / "run").returncode == 0
     assert coldstart("sql", n_failed, "--run", tmp_path / "run", "--json").stdout == before
 
 
-def test_export_writes_a_data_set_elsewhere(coldstart: Call, demo_run: Path, tmp_path: Path) -> None:
-    done = coldstart("export", "--run", demo_run, "--format", "sft", "--to", tmp_path / "out")
+def test_export_writes_a_data_set_elsewhere(coldstart: Call, recorded_run: Path, tmp_path: Path) -> None:
+    done = coldstart("export", "--run", recorded_run, "--format", "sft", "--to", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert pl.read_parquet(tmp_path / "out/data/train-*.parquet").height > 0
     assert (tmp_path / "out/README.md").read_text().startswith("---\n")
@@ -188,16 +192,16 @@ def test_dedup_finds_duplicates(coldstart: Call, tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_setting_is_one_line(coldstart: Call, tmp_path: Path, override: str, words: list[str]) -> None:
-    data = f"data={ROOT / 'data/demo'}"
-    done = coldstart("run", DEMO, "--set", data, "--set", override, "--run", tmp_path / "run")
+    data = DATA
+    done = coldstart("run", RECORDED, "--set", data, "--set", override, "--run", tmp_path / "run")
     refused(done, *words)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_misspelt_key_names_file_and_line(coldstart: Call, tmp_path: Path) -> None:
     recipe = tmp_path / "mine.toml"
-    recipe.write_text(DEMO.read_text() + "\n[scren]\nthreshold = 0.5\n")
-    line = len(DEMO.read_text().splitlines()) + 2
+    recipe.write_text(RECORDED.read_text() + "\n[scren]\nthreshold = 0.5\n")
+    line = len(RECORDED.read_text().splitlines()) + 2
     refused(coldstart("run", recipe, "--run", tmp_path / "run"), f"mine.toml line {line}", "did you mean 'screen'")
 
 
@@ -215,9 +219,9 @@ def test_a_wrong_plug_in_setting_names_file_and_line(
     coldstart: Call, tmp_path: Path, good: str, bad: str, field: str
 ) -> None:
     recipe = tmp_path / "mine.toml"
-    recipe.write_text(DEMO.read_text().replace(good, bad, 1))
+    recipe.write_text(RECORDED.read_text().replace(good, bad, 1))
     line = next(number for number, text in enumerate(recipe.read_text().splitlines(), 1) if bad in text)
-    done = coldstart("run", recipe, "--set", f"data={ROOT / 'data/demo'}", "--run", tmp_path / "run")
+    done = coldstart("run", recipe, "--set", DATA, "--run", tmp_path / "run")
     refused(done, f"mine.toml line {line}: ", field, "did you mean")
     assert not (tmp_path / "run").exists()
 
@@ -285,14 +289,14 @@ def test_an_outcome_that_is_not_in_the_list(coldstart: Call, tmp_path: Path) -> 
     refused(coldstart("rate", path, "-o", tmp_path / "out.jsonl"), "outcome", "right", "correct")
 
 
-def test_a_run_folder_of_another_recipe(coldstart: Call, demo_run: Path) -> None:
-    data = f"data={ROOT / 'data/demo'}"
-    done = coldstart("run", DEMO, "--set", data, "--set", "band.low=0.2", "--run", demo_run)
+def test_a_run_folder_of_another_recipe(coldstart: Call, recorded_run: Path) -> None:
+    data = DATA
+    done = coldstart("run", RECORDED, "--set", data, "--set", "band.low=0.2", "--run", recorded_run)
     refused(done, "belongs to another recipe", "band.low was 0.1, now 0.2")
 
 
 def test_before_the_first_rollout_any_setting_may_change(coldstart: Call, tmp_path: Path) -> None:
-    command = ["run", DEMO, "--set", f"data={ROOT / 'data/demo'}", "--run", tmp_path / "run"]
+    command = [*RUN, "--run", tmp_path / "run"]
     refused(coldstart(*command, "--set", "sources.arithmetic.path=nowhere.jsonl"), "nowhere.jsonl")
     assert coldstart(*command, "--set", "band.low=0.2").returncode == 0
 
@@ -308,30 +312,30 @@ def test_a_run_without_examples_fails_and_says_why(
     coldstart: Call, tmp_path: Path, override: str, words: list[str]
 ) -> None:
     recipe = tmp_path / "mine.toml"
-    text = DEMO.read_text()
+    text = RECORDED.read_text()
     start, end = text.index("[sources.caretaker]"), text.index("# --- who answers")
     recipe.write_text(text[:start] + text[end:])
-    done = coldstart("run", recipe, "--set", f"data={ROOT / 'data/demo'}", "--set", override, "--run", tmp_path / "run")
+    done = coldstart("run", recipe, "--set", DATA, "--set", override, "--run", tmp_path / "run")
     assert done.returncode == 1
     for word in words:
         assert word in done.stderr
 
 
 def test_mutable_settings_may_change(coldstart: Call, tmp_path: Path) -> None:
-    command = ["run", DEMO, "--set", f"data={ROOT / 'data/demo'}", "--run", tmp_path / "run"]
+    command = [*RUN, "--run", tmp_path / "run"]
     assert coldstart(*command).returncode == 0
     assert coldstart(*command, "--set", "choose.max_per_prompt=1").returncode == 0
 
 
-def test_a_locked_run_says_who_and_since_when(coldstart: Call, demo_run: Path) -> None:
+def test_a_locked_run_says_who_and_since_when(coldstart: Call, recorded_run: Path) -> None:
     hold = (
         "import sys, time; from pipeline.lock import locked; from pipeline.store import open_run\n"
         "with locked(open_run(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", hold, demo_run], stdout=subprocess.PIPE, cwd=ROOT) as holder:
+    with subprocess.Popen([sys.executable, "-c", hold, recorded_run], stdout=subprocess.PIPE, cwd=ROOT) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        done = coldstart("demo", "--run", demo_run)
+        done = coldstart(*RUN, "--run", recorded_run)
         holder.kill()
     refused(done, "is locked", f"process {holder.pid}", "since 20")
 
@@ -341,9 +345,9 @@ def test_a_run_that_is_not_there(coldstart: Call, tmp_path: Path, verb: str) -> 
     refused(coldstart(verb, "--run", tmp_path / "none"), "there is no run here")
 
 
-def test_ids_that_are_not_ids(coldstart: Call, demo_run: Path) -> None:
-    refused(coldstart("why", "xyz'; drop table prompts", "--run", demo_run), "not an id")
-    refused(coldstart("show", "f" * 32, "--run", demo_run), "has this id")
+def test_ids_that_are_not_ids(coldstart: Call, recorded_run: Path) -> None:
+    refused(coldstart("why", "xyz'; drop table prompts", "--run", recorded_run), "not an id")
+    refused(coldstart("show", "f" * 32, "--run", recorded_run), "has this id")
 
 
 def test_unknown_verbs_and_options_are_one_line(coldstart: Call) -> None:
@@ -370,10 +374,10 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("verb", ["status", "verify"])
-def test_status_and_verify_never_import_prefect_or_vllm(demo_run: Path, tmp_path: Path, verb: str) -> None:
+def test_status_and_verify_never_import_prefect_or_vllm(recorded_run: Path, tmp_path: Path, verb: str) -> None:
     rows = [{"id": "a", "response": "1", "verifier": "math", "task": {"answer": "1"}}]
     path = write_jsonl(tmp_path / "in.jsonl", rows)
-    argv = ["status", "--run", str(demo_run)] if verb == "status" else ["verify", str(path), "-o", f"{path}.csv"]
+    argv = ["status", "--run", str(recorded_run)] if verb == "status" else ["verify", str(path), "-o", f"{path}.csv"]
     code = (
         f"import sys\nsys.argv = ['coldstart', *{argv!r}]\nfrom flows.cli import main\n"
         "try: main()\nexcept SystemExit: pass\nprint(sorted({'prefect', 'vllm', 'ray', 'argilla'} & set(sys.modules)))"

@@ -16,8 +16,8 @@ from pipeline.store import Run, open_run
 from schemas.tables import TABLES, Verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [Path(sys.executable).parent / "coldstart", "run", ROOT / "flows/recipes/demo.toml"]
-SETTINGS = ["--set", f"data={ROOT / 'data/demo'}", "--set", "work.shard_rows=40"]
+COMMAND = [Path(sys.executable).parent / "coldstart", "run", ROOT / "flows/recipes/recorded.toml"]
+SETTINGS = ["--set", f"data={ROOT / 'data/recorded'}", "--set", "work.shard_rows=40"]
 N_KILLS = 20
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from demo_set.trace import Trace, listed
+from recorded_set.trace import Trace, listed
 
 Value = tuple[int, str]
 """A number and how it was made."""

@@ -1,8 +1,8 @@
-"""Make the demo set in data/demo: scripted problems, responses and their mistakes; the same bytes every time.
+"""Make the recorded set in data/recorded: scripted problems, responses and their mistakes; the same bytes every time.
 
-    python benchmarks/make_demo_recording.py [--to data/demo]
+    python benchmarks/make_recording.py [--to data/recorded]
 
-No language model is involved. A few lines of search (`demo_set/`) solve every problem exactly, and every response is
+No language model is involved. A few lines of search (`recorded_set/`) solve every problem exactly; every response is
 put together from that solution, or from a plausible mistake. The standard library is all that it needs.
 """
 
@@ -12,15 +12,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from demo_set import catalogue
-from demo_set.caretaker import DOMAIN
-from demo_set.errands import Errands
-from demo_set.record import rows, solution
+from recorded_set import catalogue
+from recorded_set.caretaker import DOMAIN
+from recorded_set.errands import Errands
+from recorded_set.record import rows, solution
 
-DEMO = Path(__file__).resolve().parents[1] / "data/demo"
+DEMO = Path(__file__).resolve().parents[1] / "data/recorded"
 
 
-def write_demo(folder: Path) -> list[dict[str, Any]]:
+def write_recorded(folder: Path) -> list[dict[str, Any]]:
     """Write prompts, domain, instances and recording below `folder`; returns the recorded rows."""
     (folder / "instances").mkdir(parents=True, exist_ok=True)
     arithmetic, errands = catalogue.arithmetic(), catalogue.errands()
@@ -44,9 +44,9 @@ def _write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make the recorded demo set.")
+    parser = argparse.ArgumentParser(description="Make the recorded set.")
     parser.add_argument("--to", type=Path, default=DEMO, help="folder to write to")
-    recorded = write_demo(parser.parse_args().to)
+    recorded = write_recorded(parser.parse_args().to)
     counts = Counter(row["declared"] for row in recorded)
     print(f"{len(recorded)} responses: " + ", ".join(f"{n} {name}" for name, n in counts.most_common()))
 

@@ -4,8 +4,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from demo_set.catalogue import Item
-from demo_set.trace import N_APPROACHES, Trace
+from recorded_set.catalogue import Item
+from recorded_set.trace import N_APPROACHES, Trace
 
 MAX_TOKENS = 300
 """Where a truncated sample is cut. Tokens are estimated from words: nothing was tokenised."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from demo_set.trace import Trace, listed
+from recorded_set.trace import Trace, listed
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@
 import random
 from dataclasses import dataclass
 
-from demo_set.caretaker import House, Step
-from demo_set.trace import Trace, listed
+from recorded_set.caretaker import House, Step
+from recorded_set.trace import Trace, listed
 
 
 def shown(plan: list[Step]) -> str:

@@ -1,4 +1,4 @@
-"""The committed demo set: made by its script, judged as declared; and the recipes that come with the project."""
+"""The committed recorded set: made by its script, judged as declared; and the recipes that come with the project."""
 
 import gzip
 import json
@@ -24,7 +24,7 @@ from schemas.recipe import PluginSettings, Recipe, load_recipe
 from schemas.tables import Prompts
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "data/demo"
+DEMO = ROOT / "data/recorded"
 RECIPES = sorted((ROOT / "flows/recipes").glob("*.toml"))
 PLANTED = {
     "story-books-copy": "exact_duplicate",
@@ -43,7 +43,7 @@ def recording() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def demo() -> Resolved:
-    return resolve(*load_recipe(ROOT / "flows/recipes/demo.toml", [f"data={DEMO}"]))
+    return resolve(*load_recipe(ROOT / "flows/recipes/recorded.toml", [f"data={DEMO}"]))
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,12 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_script_makes_the_committed_files_byte_for_byte(tmp_path: Path) -> None:
-    script = ROOT / "benchmarks/make_demo_recording.py"
+    script = ROOT / "benchmarks/make_recording.py"
     subprocess.run([sys.executable, "-E", "-S", script, "--to", tmp_path], check=True, capture_output=True)
     assert files(tmp_path) == files(DEMO)
 
 
-def test_demo_set_stays_small() -> None:
+def test_recorded_set_stays_small() -> None:
     assert sum(map(len, files(DEMO).values())) < 600_000
 
 

@@ -1,7 +1,7 @@
-"""The prompts of the demo set and, letter by letter, what their recorded samples are.
+"""The prompts of the recorded set and, letter by letter, what their recorded samples are.
 
 Samples: c correct, d a near-duplicate of the correct sample before it, w wrong, t truncated, h hedged (two different
-answers), n without an answer, e failed. The first eight are one round of the demo recipe; where these leave the
+answers), n without an answer, e failed. The first eight are one round of its recipe; where these leave the
 region undecided, a second round takes the next eight.
 """
 
@@ -9,13 +9,13 @@ region undecided, a second round takes the next eight.
 
 from dataclasses import dataclass
 
-from demo_set.caretaker import House
-from demo_set.coins import Coins
-from demo_set.combine import Combine
-from demo_set.counter import Counter
-from demo_set.errands import Errands
-from demo_set.story import Story
-from demo_set.trace import Puzzle
+from recorded_set.caretaker import House
+from recorded_set.coins import Coins
+from recorded_set.combine import Combine
+from recorded_set.counter import Counter
+from recorded_set.errands import Errands
+from recorded_set.story import Story
+from recorded_set.trace import Puzzle
 
 
 @dataclass(frozen=True)

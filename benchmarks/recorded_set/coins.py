@@ -5,7 +5,7 @@
 import random
 from dataclasses import dataclass
 
-from demo_set.trace import Trace
+from recorded_set.trace import Trace
 
 
 @dataclass(frozen=True)
