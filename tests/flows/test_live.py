@@ -69,7 +69,7 @@ def decided(run: Run) -> pl.DataFrame:
 
 
 def broken_claims(run: Run) -> list[str]:
-    return check(run).filter(pl.col("n_broken") > 0)["name"].to_list()
+    return check(run).filter(pl.col("n_broken") > 0)["check"].to_list()
 
 
 def ids(frame: pl.DataFrame) -> list[str]:
