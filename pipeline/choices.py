@@ -1,25 +1,32 @@
 """Choose the traces that are used: correct ones of in-band prompts, without near-copies, the most diverse few a prompt.
 
-A trace is the reasoning and the answer of a solve rollout whose every latest verdict is correct. Near-duplicates
-are looked for across all prompts, but among traces of under `MIN_WORDS` words within the prompt only: that two
-prompts have the answer 24 makes neither a copy. A trace with its reasoning is kept before one without. Of what is
-left, each prompt keeps `max_per_prompt` traces, the most different ones.
+A trace is the reasoning and the answer of a rollout whose every latest verdict is correct: of a solve rollout, or,
+where plans are tried, of an execute rollout with the plan that helps its prompt most. Where plans are tried, the
+stage runs twice: before the trials it chooses which plans are tried (`pipeline.plan_choices`; nothing of the trials
+changes that), after them it chooses traces too.
+
+Near-duplicates are looked for across all prompts, but among traces of under `MIN_WORDS` words within the prompt
+only: that two prompts have the answer 24 makes neither a copy. A trace with its reasoning is kept before one without.
+Of what is left, each prompt keeps `max_per_prompt` traces, the most different ones.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
+from pydantic import Field
 
 from pipeline.dedup import KEPT, NEAR_DUPLICATE, Comparison, near_duplicates
 from pipeline.language import mixed_in
+from pipeline.plan_choices import distinct_plans
+from pipeline.score import PHASE, best
 from pipeline.shingles import Shingles, jaccard, normalised, shingles
 from pipeline.verify import correct
-from schemas.recipe import Choose as Config
-from schemas.tables import Bands, Choices, Rollouts, Verdicts, frame_of
+from schemas.recipe import Choose, PlanSettings
+from schemas.tables import Bands, Choices, Plans, PlanScores, Rollouts, Verdicts, frame_of
 
-READS = (Bands, Rollouts, Verdicts)
+READS = (Bands, Rollouts, Verdicts, Plans, PlanScores)
 WRITES = Choices
 
 TOO_LONG = "too_long"
@@ -31,18 +38,33 @@ MIN_WORDS = 30
 """Words from which two traces of different prompts can be copies of each other."""
 
 
-def run(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, config: Config) -> pl.DataFrame:
-    """Decide on every candidate: one row a correct solve rollout of an in-band prompt, sorted by id.
+class Config(Choose):
+    """Which traces are used, and of which arm."""
 
-    The first reason that holds is given: too_long, no_reasoning, mixed_language (over 1 % of the letters are in a
-    script, other than Latin, that the prompt does not use), near_duplicate, less_diverse. A near-duplicate, exact
-    copies included, names the kept trace that it duplicates; other rows have no keeper.
+    arm: Literal["solve", "execute"] = Field("solve", description="Whose rollouts are traces; `execute` tries plans.")
+    plans: PlanSettings = Field(PlanSettings(), description="How plans are compared.")
+
+
+def run(
+    bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, plans: pl.DataFrame,
+    plan_scores: pl.DataFrame, config: Config,
+) -> pl.DataFrame:  # fmt: skip
+    """Decide on every candidate: one row a trace, and where plans are tried one a parsed plan; in-band prompts only.
+
+    Traces come first, each kind by id. For a trace the first reason that holds is given: too_long, no_reasoning,
+    mixed_language (over 1 % of the letters are in a script, other than Latin, that the prompt does not use),
+    near_duplicate, less_diverse. A near-duplicate, exact copies included, names the kept one that it duplicates; other
+    rows have no keeper.
     """
-    traces = _candidates(bands, rollouts, verdicts)
+    arm = _solved(rollouts) if config.arm == "solve" else _executed(rollouts, best(plan_scores, plans))
+    traces = _candidates(bands, arm, verdicts)
     unfit = {row["rollout_id"]: reason for row in traces.iter_rows(named=True) if (reason := _unfit(row, config))}
     fit = traces.filter(~pl.col("rollout_id").is_in(list(unfit)))
     decided = {id: {"cluster_id": id, "reason": reason} for id, reason in unfit.items()} | _distinct(fit, config)
-    return frame_of(Choices, [_choice(id, decided[id]) for id in sorted(decided)])
+    chosen = [_choice("trace", id, decided[id]) for id in sorted(decided)]
+    if config.arm == "execute":
+        chosen += [_choice("plan", row["id"], row) for row in distinct_plans(bands, rollouts, plans, config.plans)]
+    return frame_of(Choices, chosen)
 
 
 def most_different(texts: Mapping[str, Shingles], n: int) -> list[str]:
@@ -62,13 +84,23 @@ def most_different(texts: Mapping[str, Shingles], n: int) -> list[str]:
     return taken
 
 
+def _solved(rollouts: pl.DataFrame) -> pl.DataFrame:
+    """Solve rollouts of the screen; those sampled beside trials only measure."""
+    return rollouts.filter(pl.col("arm") == "solve", pl.col("phase") == "screen")
+
+
+def _executed(rollouts: pl.DataFrame, best_plans: pl.DataFrame) -> pl.DataFrame:
+    """Rollouts that carry out the best plan of their prompt."""
+    tried = rollouts.filter(pl.col("arm") == "execute", pl.col("phase") == PHASE)
+    return tried.join(best_plans, on=["prompt_id", "plan_id", "generator_id"], how="semi")
+
+
 def _candidates(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    """Correct solve rollouts of in-band prompts with their `trace`, those with reasoning first, then by id."""
+    """The correct rollouts of in-band prompts with their `trace`, those with reasoning first, then by id."""
     in_band = bands.filter(pl.col("region") == "in_band")
     reasoning = pl.col("reasoning").fill_null("").str.strip_chars()
     return (
-        rollouts.filter(pl.col("arm") == "solve")
-        .join(in_band, on="prompt_id", how="semi")
+        rollouts.join(in_band, on="prompt_id", how="semi")
         .join(correct(verdicts), on="rollout_id", how="semi")
         .with_columns(
             trace=pl.concat_str(reasoning, pl.col("text").fill_null(""), separator="\n"), reasons=reasoning != ""
@@ -129,16 +161,17 @@ def _duplicates(traces: pl.DataFrame, config: Config) -> pl.DataFrame:
     return pl.concat(near_duplicates(part, **comparison) for part in parts)
 
 
-def _choice(id: str, decided: Mapping[str, Any]) -> dict[str, Any]:
+def _choice(kind: str, id: str, decided: Mapping[str, Any]) -> dict[str, Any]:
     """A row of the table; an exact copy is a near-duplicate of similarity 1."""
     reason = decided["reason"]
     is_copy = decided.get("keeper_id") is not None
     return {
-        "kind": "trace",
+        "kind": kind,
         "id": id,
         "decision": "kept" if reason == KEPT else "dropped",
         "reason": NEAR_DUPLICATE if is_copy else reason,
         "cluster_id": decided["cluster_id"],
         "keeper_id": decided.get("keeper_id"),
         "similarity": decided.get("similarity"),
+        "structure_key": decided.get("structure_key"),
     }

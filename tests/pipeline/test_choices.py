@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from pipeline import choices
+from pipeline.plan_text import parse_plan
 from pipeline.shingles import shingles
-from schemas.recipe import Choose
-from schemas.tables import Bands, Choices, Rollouts, Verdicts, frame_of
+from schemas.tables import Bands, Choices, Plans, PlanScores, Rollouts, Verdicts, frame_of
 
 STORY = "first I list what is known and then I look for the smallest step that brings me nearer to the goal of {}"
 
@@ -44,6 +44,14 @@ def band(prompt: int, region: str = "in_band") -> dict[str, Any]:
     }  # fmt: skip
 
 
+def plan(n: int, text: str, prompt: int = 1) -> dict[str, Any]:
+    read = parse_plan(text)
+    return {
+        "plan_id": hexid(n), "prompt_id": hexid(prompt), "origin": "model", "status": read.status, "steps": read.steps,
+        "strategy": read.strategy, "n_steps": len(read.steps), "saw": "prompt",
+    }  # fmt: skip
+
+
 def choose(
     traces: Sequence[dict[str, Any]],
     verdicts: Sequence[dict[str, Any]] | None = None,
@@ -53,7 +61,7 @@ def choose(
     judged = [verdict(int(row["rollout_id"], 16)) for row in traces] if verdicts is None else verdicts
     rated = [band(n) for n in range(1, 9)] if bands is None else bands
     frames = frame_of(Bands, list(rated)), frame_of(Rollouts, list(traces)), frame_of(Verdicts, list(judged))
-    found = choices.run(*frames, Choose(**settings))
+    found = choices.run(*frames, Plans.create_empty(), PlanScores.create_empty(), choices.Config(**settings))
     Choices.validate(found)
     return found
 
@@ -71,6 +79,57 @@ def test_candidates_are_correct_solve_rollouts_of_in_band_prompts() -> None:
     judged = [verdict(1), verdict(2), verdict(3, "incorrect"), verdict(4), verdict(5)]
     bands = [band(1), band(2, "too_easy"), band(3, "unmeasured")]
     assert reasons(choose(traces, judged, bands)) == {1: "kept"}
+
+
+def score(plan: int, uplift: float, decision: str = "helps") -> dict[str, Any]:
+    return {"plan_id": hexid(plan), "generator_id": hexid(0), "phase": "search", "uplift": uplift, "decision": decision}
+
+
+def carried_out(n: int, plan: int, **changed: Any) -> dict[str, Any]:
+    return trace(n, different(n), **{"arm": "execute", "phase": "search", "plan_id": hexid(plan)} | changed)
+
+
+def tried(
+    traces: Sequence[dict[str, Any]], plans: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]] = ()
+) -> pl.DataFrame:
+    """Choices where plans are tried; every rollout is correct and every prompt in the band but 9."""
+    frames = (
+        frame_of(Bands, [*(band(n) for n in range(1, 9)), band(9, "too_easy")]),
+        frame_of(Rollouts, list(traces)),
+        frame_of(Verdicts, [verdict(int(row["rollout_id"], 16)) for row in traces]),
+        frame_of(Plans, list(plans)),
+        frame_of(PlanScores, list(scores)),
+    )
+    found = choices.run(*frames, choices.Config(arm="execute"))
+    Choices.validate(found)
+    return found
+
+
+def test_where_plans_are_tried_traces_carry_out_the_best_plan_of_their_prompt() -> None:
+    plans = [plan(50, "Strategy: a\n1. go"), plan(51, "1. look"), plan(52, "1. run"), plan(53, "1. go", prompt=9)]
+    scores = [score(50, 0.2), score(51, 0.3), score(52, 0.9, "leaks"), score(53, 0.5)]
+    traces = [trace(1), trace(2, phase="search"), carried_out(3, 50), carried_out(4, 51), carried_out(5, 52),
+              carried_out(6, 51, arm="placebo"), carried_out(7, 51, generator_id=hexid(1)),
+              carried_out(8, 53, prompt=9)]  # fmt: skip
+    found = tried(traces, plans, scores)
+    assert reasons(found.filter(kind="trace")) == {4: "kept"}
+
+
+def test_samples_beside_the_trials_are_no_traces() -> None:
+    assert reasons(choose([trace(1), trace(2, different(2), phase="search")])) == {1: "kept"}
+
+
+def test_the_plans_that_are_tried_do_not_depend_on_how_the_trials_go() -> None:
+    plans = [plan(50, "1. go"), plan(51, "1. look")]
+    before, after = tried([], plans), tried([carried_out(3, 50)], plans, [score(50, 0.2), score(51, 0.3, "hurts")])
+    assert_frame_equal(before.filter(kind="plan"), after.filter(kind="plan"))
+    assert reasons(before) == {50: "kept", 51: "kept"}
+
+
+def test_without_trials_no_plan_is_chosen() -> None:
+    frames: list[Any] = [table.create_empty() for table in choices.READS]
+    frames[0], frames[3] = frame_of(Bands, [band(1)]), frame_of(Plans, [plan(50, "1. go")])
+    assert choices.run(*frames, choices.Config()).is_empty()
 
 
 def test_the_latest_verdict_counts() -> None:
