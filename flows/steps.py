@@ -19,20 +19,22 @@ from pipeline import (
     choices,
     collect,
     generate,
+    planning,
     plans,
     plugins,
     rate,
     runner,
     sampling,
+    score,
     screen,
     store,
     verify,
 )
 from pipeline.evidence import gather
-from pipeline.resolve import Model, Resolved
+from pipeline.resolve import RECORDED, Model, Resolved
 from pipeline.store import Run
-from schemas.recipe import Export, Origin
-from schemas.tables import Bands, Examples, PassRates, Prompts, Rollouts, Screened, Verdicts
+from schemas.recipe import Export, Origin, Recipe
+from schemas.tables import Bands, Choices, Examples, PassRates, Plans, Prompts, Rollouts, Screened, Verdicts
 
 Piece = Callable[[runner.Progress], Any]
 
@@ -57,11 +59,13 @@ def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator
     yield _batch(run, screen, recipe.screen, extra=verifier_versions())
     yield from _sampling_loop(run, resolved, limit)
     yield _batch(run, bands, bands.Config(target=target.generator_id))
-    if planner := resolved.models.get("planner"):
-        yield from _recorded_plans(run, resolved, planner)
-    store.seal(run, Rollouts)
-    yield _batch(run, plans, plans.Config(recorded=planner is not None and planner.kind == "replay"))
-    yield _batch(run, choices, recipe.choose)
+    if resolved.tries_plans():
+        yield from _tried_plans(run, resolved)
+    else:
+        yield from _recorded_plans(run, resolved)
+    for table in (Rollouts, Verdicts):
+        store.seal(run, table)
+    yield _batch(run, choices, _choose(recipe, "execute" if resolved.tries_plans() else "solve"))
     yield _batch(run, assemble, recipe.assemble)
     if run.read(Examples).height:
         yield Step("export", [lambda _: export_examples(run, recipe.export)])
@@ -75,6 +79,16 @@ def verifier_versions() -> dict[str, str]:
 def n_owed_prompts(run: Run, resolved: Resolved) -> int:
     """Kept prompts whose sampling has not stopped: what `--limit` left."""
     return _wanted_solves(run, resolved, None)["prompt_id"].n_unique()
+
+
+def wanted_rollouts(run: Run, resolved: Resolved) -> pl.DataFrame:
+    """The rollout_id of every sample that the recipe wants, judging by the tables as they are now."""
+    wanted = [sampling.wanted(*_sampled(run, None), resolved.recipe.band, resolved.models["target"].generator_id)]
+    if resolved.tries_plans():
+        wanted += [_wanted_strategies(run, resolved), _wanted_plans(run, resolved), _wanted_trials(run, resolved)]
+    elif planner := resolved.models.get("planner"):
+        wanted += [_wanted_recorded_plans(run, planner)]
+    return pl.concat(frame.select("rollout_id") for frame in wanted)
 
 
 def export_examples(run: Run, settings: Export) -> str:
@@ -109,35 +123,76 @@ def _sampling_loop(run: Run, resolved: Resolved, limit: int | None) -> Iterator[
     """Rounds until no sample is owed; a round that a killed process began is finished first."""
     runner.recover(run, generate)
     runner.recover(run, verify)
-    config = _generate_config(resolved.models["target"], "solve")
     errors = runner.ErrorRate(resolved.recipe.work.max_error_rate)
     while True:
-        wanted = _wanted_solves(run, resolved, limit)
-        yield from _row_wise(run, resolved, generate, wanted, config, errors)
+        yield from _generate(run, resolved, resolved.models["target"], _wanted_solves(run, resolved, limit), errors)
         yield from _verify(run, resolved)
         yield _batch(run, rate, resolved.recipe.band)
         if _wanted_solves(run, resolved, limit).is_empty():
             break
-    store.seal(run, Verdicts)
 
 
 def _wanted_solves(run: Run, resolved: Resolved, limit: int | None) -> pl.DataFrame:
     """Solve samples of the target that are wanted and not there."""
+    target = resolved.models["target"].generator_id
+    wanted = sampling.wanted(*_sampled(run, limit), resolved.recipe.band, target)
+    return runner.owed(wanted, run.read(Rollouts), Rollouts)
+
+
+def _sampled(run: Run, limit: int | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Prompts, screened and pass rates; of the screened only the first so many kept ones."""
     screened = run.read(Screened)
     if limit is not None:
         kept = screened.filter(pl.col("decision") == "kept").sort("prompt_id").head(limit)
         screened = screened.join(kept.select("prompt_id"), on="prompt_id", how="semi")
-    wanted = sampling.wanted(
-        run.read(Prompts), screened, run.read(PassRates), resolved.recipe.band, resolved.models["target"].generator_id
-    )
-    return runner.owed(wanted, run.read(Rollouts), Rollouts)
+    return run.read(Prompts), screened, run.read(PassRates)
 
 
-def _recorded_plans(run: Run, resolved: Resolved, planner: Model) -> Iterator[Step]:
-    wanted = generate.wanted_plans(run.read(Bands), run.read(Rollouts), run.read(Verdicts), planner.generator_id)
-    owed = runner.owed(wanted, run.read(Rollouts), Rollouts)
-    errors = runner.ErrorRate(resolved.recipe.work.max_error_rate)
-    yield from _row_wise(run, resolved, generate, owed, _generate_config(planner, "write_plan"), errors)
+def _recorded_plans(run: Run, resolved: Resolved) -> Iterator[Step]:
+    """Plans that were recorded with the responses; without a planner, none."""
+    if planner := resolved.models.get("planner"):
+        yield from _generate(run, resolved, planner, _wanted_recorded_plans(run, planner))
+    yield _batch(run, plans, plans.Config(recorded=planner is not None))
+
+
+def _wanted_recorded_plans(run: Run, planner: Model) -> pl.DataFrame:
+    tables = run.read(Bands), run.read(Rollouts), run.read(Verdicts)
+    return planning.recorded_plans(*tables, planner.generator_id)
+
+
+def _tried_plans(run: Run, resolved: Resolved) -> Iterator[Step]:
+    """Strategies, plans and their trials for the prompts in the band, and what the results say of each plan."""
+    recipe, planner, executor = resolved.recipe, resolved.models["planner"], resolved.executor()
+    yield from _generate(run, resolved, planner, _wanted_strategies(run, resolved))
+    yield from _generate(run, resolved, planner, _wanted_plans(run, resolved))
+    yield _batch(run, plans, plans.Config(recorded=planner.kind == RECORDED))
+    yield _batch(run, choices, _choose(recipe, "execute"))
+    yield from _generate(run, resolved, executor, _wanted_trials(run, resolved))
+    yield from _verify(run, resolved)
+    yield _batch(run, rate, recipe.band)
+    yield _batch(run, score, score.Config(executor=executor.generator_id, **recipe.plans.model_dump()))
+
+
+def _wanted_strategies(run: Run, resolved: Resolved) -> pl.DataFrame:
+    """None of a recording: it holds plans."""
+    planner = resolved.models["planner"]
+    is_listing = resolved.recipe.plans.strategies and planner.kind != RECORDED
+    in_band = run.read(Bands)
+    return planning.wanted_strategies(in_band if is_listing else in_band.clear(), planner.generator_id)
+
+
+def _wanted_plans(run: Run, resolved: Resolved) -> pl.DataFrame:
+    planner, n = resolved.models["planner"].generator_id, resolved.recipe.plans.n
+    return planning.wanted_plans(run.read(Bands), run.read(Rollouts), planner, n)
+
+
+def _wanted_trials(run: Run, resolved: Resolved) -> pl.DataFrame:
+    tables = run.read(Prompts), run.read(Plans), run.read(Choices)
+    return planning.wanted_trials(*tables, resolved.executor().generator_id, resolved.recipe.plans)
+
+
+def _choose(recipe: Recipe, arm: str) -> choices.Config:
+    return choices.Config(arm=arm, plans=recipe.plans, **recipe.choose.model_dump())
 
 
 def _verify(run: Run, resolved: Resolved) -> Iterator[Step]:
@@ -161,7 +216,18 @@ def _row_wise(
         yield Step(stage.__name__.rpartition(".")[2], pieces, owed.height)
 
 
-def _generate_config(model: Model, arm: str) -> generate.Config:
-    return generate.Config(
-        kind=model.kind, generator=model.config, generator_id=model.generator_id, role=model.role, arm=arm
+def _generate(
+    run: Run, resolved: Resolved, model: Model, wanted: pl.DataFrame, errors: runner.ErrorRate | None = None
+) -> Iterator[Step]:
+    """The samples of a model that are wanted and not there."""
+    config = generate.Config(
+        kind=model.kind,
+        generator=model.config,
+        generator_id=model.generator_id,
+        template=model.template,
+        role=model.role,
+        n_strategies=resolved.recipe.plans.n,
     )
+    owed = runner.owed(wanted, run.read(Rollouts), Rollouts)
+    errors = errors or runner.ErrorRate(resolved.recipe.work.max_error_rate)
+    yield from _row_wise(run, resolved, generate, owed, config, errors)
