@@ -64,7 +64,7 @@ def drive(steps: Iterable["Step"]) -> None:
             for piece in step.pieces:
                 piece(advance)
         rows = f"{step.n_rows:>8,} rows" if step.n_rows else " " * 13
-        say(f"{step.name:<10} {rows}  {time.monotonic() - started:6.1f} s", err=True)
+        say(f"{step.name + ' ' + step.what:<20} {rows}  {time.monotonic() - started:6.1f} s", err=True)
 
 
 @contextmanager
@@ -76,8 +76,8 @@ def _progress(step: "Step") -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn())
     rate = TextColumn("{task.speed:.0f} rows/s")
     with Progress(*columns, rate, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(step.name, total=step.n_rows)
+        task = bar.add_task(f"{step.name} {step.what}", total=step.n_rows)
         yield lambda n: bar.advance(task, n)

@@ -41,11 +41,15 @@ Piece = Callable[[runner.Progress], Any]
 
 @dataclass(frozen=True)
 class Step:
-    """One stage's work: `pieces` may run in parallel; `n_rows` is what they owe (0: a batch stage)."""
+    """One stage's work: `pieces` may run in parallel; `n_rows` is what they owe (0: a batch stage).
+
+    `what` tells the times apart that a stage is run, such as `strategies`, `plans` and `trials` of generate.
+    """
 
     name: str
     pieces: list[Piece]
     n_rows: int = 0
+    what: str = ""
 
 
 def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator[Step]:
@@ -125,7 +129,8 @@ def _sampling_loop(run: Run, resolved: Resolved, limit: int | None) -> Iterator[
     runner.recover(run, verify)
     errors = runner.ErrorRate(resolved.recipe.work.max_error_rate)
     while True:
-        yield from _generate(run, resolved, resolved.models["target"], _wanted_solves(run, resolved, limit), errors)
+        wanted = _wanted_solves(run, resolved, limit)
+        yield from _generate(run, resolved, resolved.models["target"], "samples", wanted, errors)
         yield from _verify(run, resolved)
         yield _batch(run, rate, resolved.recipe.band)
         if _wanted_solves(run, resolved, limit).is_empty():
@@ -151,7 +156,7 @@ def _sampled(run: Run, limit: int | None) -> tuple[pl.DataFrame, pl.DataFrame, p
 def _recorded_plans(run: Run, resolved: Resolved) -> Iterator[Step]:
     """Plans that were recorded with the responses; without a planner, none."""
     if planner := resolved.models.get("planner"):
-        yield from _generate(run, resolved, planner, _wanted_recorded_plans(run, planner))
+        yield from _generate(run, resolved, planner, "plans", _wanted_recorded_plans(run, planner))
     yield _batch(run, plans, plans.Config(recorded=planner is not None))
 
 
@@ -163,11 +168,11 @@ def _wanted_recorded_plans(run: Run, planner: Model) -> pl.DataFrame:
 def _tried_plans(run: Run, resolved: Resolved) -> Iterator[Step]:
     """Strategies, plans and their trials for the prompts in the band, and what the results say of each plan."""
     recipe, planner, executor = resolved.recipe, resolved.models["planner"], resolved.executor()
-    yield from _generate(run, resolved, planner, _wanted_strategies(run, resolved))
-    yield from _generate(run, resolved, planner, _wanted_plans(run, resolved))
+    yield from _generate(run, resolved, planner, "strategies", _wanted_strategies(run, resolved))
+    yield from _generate(run, resolved, planner, "plans", _wanted_plans(run, resolved))
     yield _batch(run, plans, plans.Config(recorded=planner.kind == RECORDED))
     yield _batch(run, choices, _choose(recipe, "execute"))
-    yield from _generate(run, resolved, executor, _wanted_trials(run, resolved))
+    yield from _generate(run, resolved, executor, "trials", _wanted_trials(run, resolved))
     yield from _verify(run, resolved)
     yield _batch(run, rate, recipe.band)
     yield _batch(run, score, score.Config(executor=executor.generator_id, **recipe.plans.model_dump()))
@@ -200,24 +205,27 @@ def _verify(run: Run, resolved: Resolved) -> Iterator[Step]:
     wanted = verify.wanted(run.read(Prompts), run.read(Rollouts), config)
     owed = runner.owed(wanted, run.read(Verdicts), Verdicts)
     errors = runner.ErrorRate(resolved.recipe.work.max_error_rate)
-    yield from _row_wise(run, resolved, verify, owed, config, errors)
+    yield from _row_wise(run, resolved, _job(run, verify, config), "", owed, errors)
 
 
 def _row_wise(
-    run: Run, resolved: Resolved, stage: ModuleType, owed: pl.DataFrame, config: BaseModel, errors: runner.ErrorRate
+    run: Run, resolved: Resolved, job: runner.Job, what: str, owed: pl.DataFrame, errors: runner.ErrorRate
 ) -> Iterator[Step]:
     """A step with a piece a shard; nothing where nothing is owed."""
-    job = runner.Job(stage, [run.read(table) for table in stage.READS], config)
     pieces: list[Piece] = [
         partial(runner.work_off, run, job, shard, errors)
-        for shard in runner.shards(stage, owed, resolved.recipe.work.shard_rows)
+        for shard in runner.shards(job.stage, owed, resolved.recipe.work.shard_rows)
     ]
     if pieces:
-        yield Step(stage.__name__.rpartition(".")[2], pieces, owed.height)
+        yield Step(job.stage.__name__.rpartition(".")[2], pieces, owed.height, what)
+
+
+def _job(run: Run, stage: ModuleType, config: BaseModel) -> runner.Job:
+    return runner.Job(stage, [run.read(table) for table in stage.READS], config)
 
 
 def _generate(
-    run: Run, resolved: Resolved, model: Model, wanted: pl.DataFrame, errors: runner.ErrorRate | None = None
+    run: Run, resolved: Resolved, model: Model, what: str, wanted: pl.DataFrame, errors: runner.ErrorRate | None = None
 ) -> Iterator[Step]:
     """The samples of a model that are wanted and not there."""
     config = generate.Config(
@@ -230,4 +238,4 @@ def _generate(
     )
     owed = runner.owed(wanted, run.read(Rollouts), Rollouts)
     errors = errors or runner.ErrorRate(resolved.recipe.work.max_error_rate)
-    yield from _row_wise(run, resolved, generate, owed, config, errors)
+    yield from _row_wise(run, resolved, _job(run, generate, config), what, owed, errors)
