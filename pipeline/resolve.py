@@ -52,6 +52,11 @@ class Model:
         said: dict[str, Any] = self.module.identity(self.config)
         return {**said, "template": self.template.name, "template_digest": self.template.digest()}
 
+    def notice(self) -> dict[str, str]:
+        """What every card of a data set made with this generator must say, as `notice`; empty where there is nothing."""
+        text = self.module.notice(self.config) if hasattr(self.module, "notice") else ""
+        return {"notice": text} if text else {}
+
 
 @dataclass(frozen=True)
 class Resolved:
@@ -77,12 +82,12 @@ class Resolved:
                 yield source.name, prompt
 
     def generators(self) -> dict[str, dict[str, Any]]:
-        """generator_id -> its identity, kind and role (`target, executor` where one generator has both)."""
+        """generator_id -> its identity, kind, role (`target, executor` where one has both) and notice, if it has one."""
         found: dict[str, dict[str, Any]] = {}
         for role, model in self.models.items():
             before = found.get(model.generator_id)
             roles = f"{before['role']}, {role}" if before else role
-            found[model.generator_id] = {"role": roles, "kind": model.kind, **model.identity()}
+            found[model.generator_id] = {"role": roles, "kind": model.kind, **model.identity(), **model.notice()}
         return found
 
     def identity(self) -> dict[str, Any]:

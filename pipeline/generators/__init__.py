@@ -5,7 +5,8 @@ A generator is a module here with
 - `identity(config) -> dict`: model, revision, template and sampling settings, hashed into `generator_id`; never an
   endpoint, a path or a concurrency;
 - `open_generator(config)`, an async context manager that yields `generate`, where `generate(requests)` is an async
-  iterator of replies in any order, each as soon as it is there, so that it can be journalled before the next.
+  iterator of replies in any order, each as soon as it is there, so that it can be journalled before the next;
+- where there is something that every data set made with it must say, `notice(config) -> str`: it goes onto the card.
 
 A failure is a `Reply` with `error_kind` and `error`, never text and never an exception: an exception from `generate`
 means that the backend as a whole is gone. The generate stage gives a request without a reply an error of its own, and

@@ -77,6 +77,12 @@ def identity(config: Config) -> dict[str, Any]:
     return {"generator": "ctranslate2_model", "model": folder.digest(), "chat": talk, **identity_fields(config)}
 
 
+def notice(config: Config) -> str:
+    """What the NOTICE file in the model's folder says of all that the model makes; empty where there is none."""
+    path = find_model(config.path).root / "NOTICE"
+    return " ".join(path.read_text(encoding="utf-8").split()) if path.is_file() else ""
+
+
 @asynccontextmanager
 async def open_generator(config: Config) -> AsyncIterator[Generate]:
     """Sample in threads beside the event loop; the model is loaded once a process, and again where its files change."""

@@ -121,6 +121,14 @@ def test_one_generator_in_two_roles_is_written_down_with_both(data: Path) -> Non
     assert sorted(entry["role"] for entry in found.generators().values()) == ["planner", "target, executor"]
 
 
+def test_the_notice_of_a_model_folder_is_written_down(run: Run, data: Path) -> None:
+    model = {"kind": "ctranslate2_model", "path": str(Path(__file__).resolve().parents[2] / "data/models/tiny")}
+    bind(run, resolved(data, models={"target": model}))
+    (entry,) = document(run)["generators"].values()
+    assert "never evidence about planning" in entry["notice"]
+    assert not any("notice" in entry for entry in resolved(data).generators().values())
+
+
 def test_a_missing_recording_is_named(data: Path) -> None:
     (data / "replies.jsonl").unlink()
     with pytest.raises(SchemaError, match=r"replies\.jsonl: there is no such file"):
