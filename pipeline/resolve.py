@@ -53,7 +53,7 @@ class Model:
         return {**said, "template": self.template.name, "template_digest": self.template.digest()}
 
     def notice(self) -> dict[str, str]:
-        """What every card of a data set made with this generator must say, as `notice`; empty where there is nothing."""
+        """What every card of a data set made with this generator must say, as `notice`; empty where it has nothing."""
         text = self.module.notice(self.config) if hasattr(self.module, "notice") else ""
         return {"notice": text} if text else {}
 
@@ -82,7 +82,7 @@ class Resolved:
                 yield source.name, prompt
 
     def generators(self) -> dict[str, dict[str, Any]]:
-        """generator_id -> its identity, kind, role (`target, executor` where one has both) and notice, if it has one."""
+        """generator_id -> identity, kind, role (`target, executor` where one has both) and notice, if it has one."""
         found: dict[str, dict[str, Any]] = {}
         for role, model in self.models.items():
             before = found.get(model.generator_id)
