@@ -1,4 +1,8 @@
-"""Assemble training examples: the prompt as sent, and one answer that shows plan, reasoning and result.
+"""Assemble training examples: the prompt, and one answer that shows plan, reasoning and result.
+
+A solve trace keeps the messages as they were sent, and shows the plan that was recorded with it. An execute trace
+shows the plan that it was given, as a plan of its own: its conversation starts from the prompt, not from the request
+with the plan in it.
 
 The trained message is `<think>`, the plan under a heading, a blank line, the reasoning, `</think>`, a blank line and
 the answer; what a trace does not have is left out, and without plan and reasoning there is no `<think>` block. So that
@@ -15,11 +19,12 @@ from pipeline.plan_text import render_plan
 from pipeline.plans import plan_row
 from schemas.ids import NONE, content_id, example_id
 from schemas.recipe import Assemble as Config
-from schemas.tables import Bands, Choices, Examples, Plans, Prompts, Rollouts, Screened, frame_of
+from schemas.tables import Bands, Choices, Examples, Plans, PlanScores, Prompts, Rollouts, Screened, frame_of
 
-READS = (Prompts, Screened, Rollouts, Bands, Plans, Choices)
+READS = (Prompts, Screened, Rollouts, Bands, Plans, Choices, PlanScores)
 WRITES = Examples
 
+EXECUTE = "execute"
 PLAN_HEADING = "## Plan"
 UNKNOWN = "unknown"
 WHITESPACE = "whitespace"
@@ -28,7 +33,7 @@ THINK_TAG = re.compile(r"<\s*(/?)\s*(think)\b[^<>]*>", re.IGNORECASE)
 
 def run(  # noqa: PLR0913 (the frames of READS)
     prompts: pl.DataFrame, screened: pl.DataFrame, rollouts: pl.DataFrame, bands: pl.DataFrame, plans: pl.DataFrame,
-    choices: pl.DataFrame, config: Config,
+    choices: pl.DataFrame, plan_scores: pl.DataFrame, config: Config,
 ) -> pl.DataFrame:  # fmt: skip
     """One row a kept trace, sorted by example_id.
 
@@ -37,9 +42,13 @@ def run(  # noqa: PLR0913 (the frames of READS)
     unless they join two groups.
     """
     kept = choices.filter(pl.col("kind") == "trace", pl.col("decision") == "kept")
+    uplift = plan_scores.select("plan_id", "generator_id", "phase", "uplift")
+    asked = prompts.select("prompt_id", "source", "task_family", prompt="messages")
     traces = (
         rollouts.join(kept.select("id"), left_on="rollout_id", right_on="id", how="semi")
+        .join(asked, on="prompt_id")
         .join(bands.select("prompt_id", "pass_rate"), on="prompt_id", how="left")
+        .join(uplift, on=["plan_id", "generator_id", "phase"], how="left")
         .sort("rollout_id")
     )
     shown = _plans_of(traces, rollouts, plans) if config.show_plan else {}
@@ -47,8 +56,11 @@ def run(  # noqa: PLR0913 (the frames of READS)
     examples = [_example(trace, shown.get(trace["rollout_id"])) for trace in traces.iter_rows(named=True)]
     groups = [group_of.get(example["prompt_id"], example["prompt_id"]) for example in examples]
     splits = _splits(groups, config.validation_share)
-    effort = _effort(pl.Series([example["n_tokens"] for example in examples], dtype=pl.Int32))
-    for example, group, level in zip(examples, groups, effort, strict=True):
+    counted = pl.Series([example["n_tokens"] for example in examples], dtype=pl.Int32)
+    measured = traces["n_completion_tokens"]
+    for example, group, level in zip(
+        examples, groups, effort(counted if measured.null_count() else measured), strict=True
+    ):
         example |= {"group_id": group, "split": splits[group], "effort": level}
     return frame_of(Examples, examples).sort("example_id")
 
@@ -72,17 +84,21 @@ def _example(trace: Mapping[str, Any], plan: Mapping[str, Any] | None) -> dict[s
     """The row of a trace but for what depends on the other rows: group, split and effort."""
     rendering, text = render(render_plan(plan) if plan else "", trace["reasoning"] or "", trace["text"] or "")
     plan_id = plan["plan_id"] if plan else NONE
-    sent = [{"role": m["role"], "content": m["content"], "train": False} for m in trace["messages"]]
+    asked = trace["prompt"] if trace["arm"] == EXECUTE else trace["messages"]
+    said = [{"role": m["role"], "content": m["content"], "train": False} for m in asked]
     return {
         "example_id": example_id(trace["prompt_id"], trace["rollout_id"], plan_id, rendering),
         "prompt_id": trace["prompt_id"],
+        "source": trace["source"],
+        "task_family": trace["task_family"],
         "plan_id": plan_id,
         "rollout_id": trace["rollout_id"],
-        "messages": [*sent, {"role": "assistant", "content": text, "train": True}],
+        "messages": [*said, {"role": "assistant", "content": text, "train": True}],
         "rendering": rendering,
         "n_tokens": len(text.split()),
         "tokenizer": WHITESPACE,
         "pass_rate": trace["pass_rate"],
+        "uplift": trace["uplift"] if plan else None,
         "model": trace["model"] or UNKNOWN,
         "model_license": UNKNOWN,
         "annotation": "none",
@@ -90,14 +106,15 @@ def _example(trace: Mapping[str, Any], plan: Mapping[str, Any] | None) -> dict[s
 
 
 def _plans_of(traces: pl.DataFrame, rollouts: pl.DataFrame, plans: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    """rollout_id of a trace -> the first parsed plan that was written with it."""
+    """rollout_id of a trace -> the plan that it was given, or else the first parsed one that was written with it."""
     parsed = {row["plan_id"]: row for row in plans.filter(pl.col("status") == "parsed").iter_rows(named=True)}
     written = (
         rollouts.filter(pl.col("arm") == "write_plan", pl.col("text").is_not_null())
         .join(traces.select("rollout_id"), left_on="parent_id", right_on="rollout_id", how="semi")
         .sort("sample_index", "rollout_id")
     )
-    found: dict[str, dict[str, Any]] = {}
+    given = traces.filter(pl.col("arm") == EXECUTE).select("rollout_id", "plan_id")
+    found = {rollout: parsed[plan] for rollout, plan in given.iter_rows()}
     for rollout in written.iter_rows(named=True):
         if plan := parsed.get(plan_row(rollout)["plan_id"]):
             found.setdefault(rollout["parent_id"], plan)
@@ -142,7 +159,11 @@ def _splits(groups: Sequence[str], validation_share: float) -> dict[str, str]:
     return split
 
 
-def _effort(n_tokens: pl.Series) -> Iterator[str]:
-    """Terciles of n_tokens; equal counts share a level."""
+def effort(n_tokens: pl.Series) -> Iterator[str]:
+    """Terciles of token counts, a level each; equal counts share a level.
+
+    >>> list(effort(pl.Series([5, 90, 7])))
+    ['low', 'high', 'medium']
+    """
     for share in (n_tokens.rank("average") - 0.5) / len(n_tokens):
         yield "low" if share < 1 / 3 else "medium" if share < 2 / 3 else "high"

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline import plans
 from pipeline.assemble import READS, Config, render, run
-from schemas.tables import Bands, Choices, Examples, Prompts, Rollouts, Screened, frame_of
+from schemas.tables import Bands, Choices, Examples, PlanScores, Prompts, Rollouts, Screened, frame_of, table_name
 
 
 def id_of(number: int) -> str:
@@ -55,17 +55,50 @@ def assembled(n: int = 1, *, extra: list[dict[str, Any]] | None = None, shuffle:
         for i in range(n)
     ]
     band = {"region": "in_band", "is_decided": True, "reason": "posterior", "role": "target", "generator_id": id_of(7)}
-    frames = [
+    frames: list[Any] = [
         frame_of(Prompts, [prompt(i, group(i) if group else None) for i in range(n)]),
         frame_of(Screened, [screened(i, cluster(i) if cluster else None) for i in range(n)]),
         rollouts,
         frame_of(Bands, [{"prompt_id": id_of(i), "pass_rate": 0.5, **band} for i in range(n)]),
         plans.run(rollouts, plans.Config(recorded=True)),
         frame_of(Choices, chosen),
+        PlanScores.create_empty(),
     ]
     if shuffle:
         frames = [frame.sample(fraction=1, shuffle=True, seed=3) for frame in frames]
     return Examples.validate(run(*frames, Config(**config)))
+
+
+def inputs(**frames: pl.DataFrame) -> list[Any]:
+    """The tables of READS in order; those not given are empty."""
+    return [frames.get(table_name(table), table.create_empty()) for table in READS]
+
+
+def tried(*traces: dict[str, Any], uplift: float = 0.25, **config: Any) -> pl.DataFrame:
+    """Examples of kept execute rollouts of prompt 0, which carry out the plan `PLAN`."""
+    wrote = written(0, "1. go\n2. stop", phase="search", parent_id=None)
+    rollouts = frame_of(Rollouts, [wrote, *traces])
+    kept = {"kind": "trace", "decision": "kept", "reason": "kept", "cluster_id": id_of(100)}
+    ids = {"plan_id": PLAN, "generator_id": id_of(7)}
+    scores = [{**ids, "phase": "search", "uplift": uplift}, {**ids, "phase": "confirm", "uplift": 0.9}]
+    asked = prompt(0) | {"messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "asked"}]}
+    frames = inputs(
+        prompts=frame_of(Prompts, [asked]),
+        rollouts=rollouts,
+        plans=plans.run(rollouts, plans.Config()),
+        choices=frame_of(Choices, [{"id": trace["rollout_id"], **kept} for trace in traces]),
+        plan_scores=frame_of(PlanScores, scores),
+        bands=frame_of(Bands, [{"prompt_id": id_of(0), "pass_rate": 0.5}]),
+    )
+    return run(*frames, config=Config(**config))
+
+
+def execution(i: int = 0, **columns: Any) -> dict[str, Any]:
+    given = {"arm": "execute", "phase": "search", "plan_id": PLAN, "role": "executor", "rollout_id": id_of(500 + i)}
+    return rollout(0, messages=[{"role": "user", "content": "asked, with a plan: 1. go"}], **given) | columns
+
+
+PLAN = plans.plan_row(written(0, "1. go\n2. stop"))["plan_id"]
 
 
 def answer(examples: pl.DataFrame) -> str:
@@ -113,12 +146,44 @@ def test_traces_that_wrote_one_plan_both_show_it() -> None:
     rollouts = frame_of(Rollouts, [rollout(0), rollout(0, rollout_id=id_of(101), sample_index=1), *same])
     kept = {"kind": "trace", "decision": "kept", "reason": "kept", "cluster_id": id_of(100)}
     choices = frame_of(Choices, [{"id": id_of(i), **kept} for i in (100, 101)])
-    read = [table.create_empty() for table in READS[:2]]
+    read = plans.run(rollouts, plans.Config())
     examples = run(
-        *read, rollouts, Bands.create_empty(), plans.run(rollouts, plans.Config()), choices, Config()
-    )  # fmt: skip
+        *inputs(prompts=frame_of(Prompts, [prompt(0)]), rollouts=rollouts, plans=read, choices=choices), config=Config()
+    )
     assert examples["plan_id"].n_unique() == 1
     assert examples["rendering"].to_list() == ["plan_think_answer"] * 2
+
+
+def test_a_trace_that_was_given_a_plan_shows_it_as_its_own_after_the_bare_prompt() -> None:
+    examples = tried(execution())
+    assert examples["messages"].to_list() == [
+        [
+            {"role": "system", "content": "be brief", "train": False},
+            {"role": "user", "content": "asked", "train": False},
+            {
+                "role": "assistant",
+                "content": "<think>\n## Plan\n1. go\n2. stop\n\nso\n</think>\n\n42",
+                "train": True,
+            },
+        ]
+    ]
+    assert examples.select("plan_id", "uplift", "pass_rate", "source", "task_family").row(0) == (
+        PLAN, 0.25, 0.5, "s", "f"
+    )  # fmt: skip
+
+
+def test_where_no_plan_is_shown_there_is_no_uplift() -> None:
+    examples = tried(execution(), show_plan=False)
+    assert examples.select("plan_id", "rendering", "uplift").row(0) == ("", "think_answer", None)
+
+
+def test_effort_is_by_measured_tokens_unless_those_of_one_are_missing() -> None:
+    wordy = ["w " * 9, "w " * 5, "w"]
+    measured = [execution(i, text=wordy[i], n_completion_tokens=n) for i, n in enumerate((10, 50, 90))]
+    by_rollout = tried(*measured).sort("rollout_id")
+    assert by_rollout["effort"].to_list() == ["low", "medium", "high"]
+    measured[2]["n_completion_tokens"] = None
+    assert tried(*measured).sort("rollout_id")["effort"].to_list() == ["high", "medium", "low"]
 
 
 def test_think_tags_in_a_models_words_do_not_break_the_block() -> None:
@@ -161,9 +226,8 @@ def test_effort_is_a_tercile_of_tokens_and_ties_share_it() -> None:
     rollouts = frame_of(Rollouts, longer)
     kept = {"kind": "trace", "decision": "kept", "reason": "kept", "cluster_id": id_of(100)}
     choices = frame_of(Choices, [{"id": id_of(100 + i), **kept} for i in range(6)])
-    frames = [table.create_empty() for table in READS]
-    frames[2], frames[5] = rollouts, choices
-    effort = run(*frames, Config()).sort("n_tokens")["effort"].to_list()
+    frames = inputs(prompts=frame_of(Prompts, [prompt(i) for i in range(6)]), rollouts=rollouts, choices=choices)
+    effort = run(*frames, config=Config()).sort("n_tokens")["effort"].to_list()
     assert effort == ["low", "low", "medium", "medium", "high", "high"]
     assert assembled(3)["effort"].to_list() == ["medium"] * 3
 

@@ -129,7 +129,7 @@ def test_the_plans_that_are_tried_do_not_depend_on_how_the_trials_go() -> None:
 def test_without_trials_no_plan_is_chosen() -> None:
     frames: list[Any] = [table.create_empty() for table in choices.READS]
     frames[0], frames[3] = frame_of(Bands, [band(1)]), frame_of(Plans, [plan(50, "1. go")])
-    assert choices.run(*frames, choices.Config()).is_empty()
+    assert choices.run(*frames, config=choices.Config()).is_empty()
 
 
 def test_the_latest_verdict_counts() -> None:
