@@ -78,14 +78,14 @@ def final_answers(text: str) -> list[str]:
     lines = [line for line in text.splitlines() if line.strip()]
     if lines and (last := _LAST_LINE.fullmatch(lines[-1][:MAX_PHRASE_CHARS])):
         phrases.append(_SENTENCE_END.split(last[1], maxsplit=1)[0].strip(" *_"))
-    found = [*_boxed(text), *(tail.strip() for tail in _HASHES.findall(text) if is_value(tail))]
+    found = [*boxed(text), *(tail.strip() for tail in _HASHES.findall(text) if is_value(tail))]
     found += [phrase for phrase in phrases if is_value(phrase)]
     if not found and len(lines) == 1 and is_value(text):
         found = [text.strip()]
     return found or _spelt(phrases)
 
 
-def _boxed(text: str) -> list[str]:
+def boxed(text: str) -> list[str]:
     r"""The contents of every closed `\boxed{...}`, outermost ones only."""
     found, start = [], 0
     for match in list(_BOX.finditer(text))[-MAX_BOXES:]:

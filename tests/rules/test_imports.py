@@ -24,6 +24,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "prefect": ("flows/",),
     "prefect_ray": ("flows/",),
     "ray": ("pipeline/generators/",),
+    "reasoning_gym": ("pipeline/gym.py",),
     "tokenizers": ("pipeline/chat.py",),
     "vllm": ("pipeline/generators/",),
 }

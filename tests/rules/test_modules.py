@@ -31,6 +31,7 @@ BROAD_EXCEPTS = {
     "pipeline/generate.py": "a failed request is a row",
     "pipeline/verify.py": "a failed verification is a row",
     "pipeline/generators/": "a failed request is a row",
+    "pipeline/limited_process.py": "a failed call is its caller's exception",
     "pipeline/verifiers/": "a failed verification is a row",
     "flows/curate.py": "a failed shard is retried, whatever failed",
 }
