@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.file_verbs import dedup, rate, verify
 from schemas.errors import CurationError, InputError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ RECIPES = Path(__file__).resolve().parent / "recipes"
 
 run_option = click.option("--run", "run_url", metavar="DIR", required=True, help="Run folder: a path or fsspec URL.")
 json_option = click.option("--json", "as_json", is_flag=True, help="A JSON object a line, for machines.")
-output_option = click.option("-o", "--output", required=True, metavar="FILE", help="JSONL (.gz), Parquet or CSV.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -26,6 +26,10 @@ def cli() -> None:
 
     Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 3 stopped with work owed.
     """
+
+
+for verb in (verify, rate, dedup):
+    cli.add_command(verb)
 
 
 @cli.command()
@@ -162,85 +166,6 @@ def export(run_url: str, format_: str, to: str) -> None:
     settings = recipe_of(run)["recipe"]["export"]
     own = settings if settings["format"] == format_ else {}
     say(export_examples(run, Export.model_validate(own | {"format": format_, "to": to})))
-
-
-@cli.command()
-@click.argument("input")
-@output_option
-@click.option("--verifier", help="Verifier of rows that name none, such as math or strips.")
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that verify.")
-def verify(input: str, output: str, verifier: str | None, workers: int) -> None:
-    """Judge responses: id, response, reasoning?, verifier, task -> id, outcome, reason, extracted, ..."""
-    from pipeline.rows import check_output, read_rows
-    from pipeline.verify import verify_rows
-
-    check_output(output, input)
-    frame = read_rows(input, ["id", "response", "task"])
-    _write(verify_rows(frame, verifier, workers, where=input), output, "outcome")
-
-
-@cli.command()
-@click.argument("input")
-@output_option
-@click.option("--low", type=float, default=0.1, show_default=True, help="Lowest pass rate in the band.")
-@click.option("--high", type=float, default=0.9, show_default=True, help="Highest pass rate in the band.")
-@click.option("--confidence", type=float, default=0.95, show_default=True, help="Posterior that decides.")
-@click.option("--sequential", is_flag=True, help="Replay the stopping rule over the rows, in order; adds n_used.")
-@click.option("--batch", type=int, default=4, show_default=True, help="Rows in a round.")
-@click.option("--max", "max_samples", type=int, default=32, show_default=True, help="Most rows a prompt.")
-@click.option("--rule", type=click.Choice(["jeffreys", "fixed"]), default="jeffreys", show_default=True)
-def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
-    """Pass rates and bands: prompt_id, outcome, reason? -> a row a prompt with counts, rate and decision."""
-    from pydantic import ValidationError
-
-    from pipeline.rate import rate_rows
-    from pipeline.rows import check_output, read_rows
-    from schemas.errors import RecipeError
-    from schemas.recipe import Band, explain
-
-    try:
-        config = Band(**band)
-    except ValidationError as error:
-        raise RecipeError(explain(error, Band, "coldstart rate")) from None
-    check_output(output, input)
-    frame = read_rows(input, ["prompt_id", "outcome"])
-    _write(rate_rows(frame, config, sequential=sequential, where=input), output, "decision")
-
-
-@cli.command()
-@click.argument("input")
-@output_option
-@click.option("--id", "id_", default="id", show_default=True, help="Column of the ids.")
-@click.option("--text", default="text", show_default=True, help="Column of the texts.")
-@click.option("--threshold", type=float, default=0.7, show_default=True, help="Jaccard similarity.")
-@click.option("--ngram", type=int, default=5, show_default=True, help="Words in a shingle.")
-@click.option("--num-perm", type=int, default=128, show_default=True, help="MinHash permutations.")
-@click.option("--keep-by", metavar="COL", help="Keep the row with the highest value of this column.")
-@click.option(
-    "--max-document-share",
-    type=float,
-    default=1.0,
-    show_default=True,
-    help="Ignore shingles in more texts: a template.",
-)
-def dedup(input: str, output: str, id_: str, text: str, keep_by: str | None, **settings: Any) -> None:
-    """Near-duplicates: id, text -> id, cluster_id, is_kept, keeper_id, similarity, reason."""
-    from pipeline.dedup import dedup_rows
-    from pipeline.rows import check_output, read_rows
-
-    check_output(output, input)
-    frame = read_rows(input, [id_, text, *([keep_by] if keep_by else [])])
-    _write(dedup_rows(frame, id=id_, text=text, keep_by=keep_by, where=input, **settings), output, "reason")
-
-
-def _write(frame: Any, output: str, column: str) -> None:
-    """Write the output, whole or not at all, and count what is in it."""
-    from flows.console import say
-    from pipeline.rows import write_rows
-
-    write_rows(frame, output)
-    counts = ", ".join(f"{n} {value}" for value, n in sorted(frame[column].value_counts().rows()))
-    say(f"{output}: {frame.height} rows: {counts}")
 
 
 def _resolved(recipe: Path, overrides: list[str]) -> Any:
