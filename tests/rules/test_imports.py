@@ -30,7 +30,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 }
 """The files, or folders, that may import a library."""
 
-LIGHT = ("flows.cli", ("argilla", "ctranslate2", "datasets", "jinja2", "prefect", "ray", "tokenizers", "torch", "vllm"))
+LIGHT = ("flows.cli", ("argilla", "ctranslate2", "datasets", "jinja2", "prefect", "ray", "reasoning_gym", "tokenizers", "torch", "vllm"))
 """A module, and the libraries that importing it must not load: what `coldstart --help` costs."""
 
 
