@@ -3,6 +3,6 @@ SELECT bands.prompt_id, bands.region, sum(pass_rates.n_correct + pass_rates.n_in
 FROM bands
 LEFT JOIN pass_rates
     ON pass_rates.prompt_id = bands.prompt_id AND pass_rates.generator_id = bands.generator_id
-    AND pass_rates.arm = 'solve'
+    AND pass_rates.arm = 'solve' AND pass_rates.phase = 'screen'
 GROUP BY bands.prompt_id, bands.region
 HAVING (bands.region = 'unmeasured') <> (coalesce(n_judged, 0) = 0)

@@ -2,10 +2,18 @@
 --
 -- fate     exported (an example shows it), excluded, or pending (a stage has yet to decide).
 -- stage    the first table that excluded it, or that a pending one waits for; null where exported. The order is
---          screened, bands, rollouts, verdicts, plans, choices, adjudicated, examples: a rollout of a prompt outside
---          the band is excluded by `bands`, whatever its own verdict.
+--          screened, bands, rollouts, verdicts, plans, choices, plan_scores, adjudicated, examples: a rollout of a
+--          prompt outside the band is excluded by `bands`, whatever its own verdict.
 -- reason   the code that the table gives; `outcome:reason` for verdicts; null where exported or pending.
-WITH prompt_gates AS (
+--
+-- A run whose plans are tried (it has rollouts of the phase search) takes its traces from execute rollouts of the plan
+-- that helps its prompt most. All that only measures is `evidence_only`: other arms, solving beside the trials, lists
+-- of strategies, and then the correct solve rollouts of the screen too.
+WITH runs AS (
+    SELECT EXISTS (FROM rollouts WHERE phase = 'search') AS tries_plans
+),
+
+prompt_gates AS (
     SELECT prompt_id, 'screened' AS stage, reason FROM screened WHERE decision = 'dropped'
     UNION ALL
     SELECT prompt_id, 'bands', region
@@ -13,17 +21,33 @@ WITH prompt_gates AS (
     WHERE region <> 'in_band' AND prompt_id NOT IN (SELECT prompt_id FROM screened WHERE decision = 'dropped')
 ),
 
+tried AS (
+    SELECT plan_id, decision = 'helps' AND place = 1 AS is_best,
+        CASE WHEN decision <> 'helps' THEN decision::VARCHAR WHEN place > 1 THEN 'not_best' END AS reason
+    FROM (
+        SELECT plan_scores.plan_id, plan_scores.decision, row_number() OVER (
+            PARTITION BY plans.prompt_id, plan_scores.decision ORDER BY plan_scores.uplift DESC, plan_scores.plan_id
+        ) AS place
+        FROM plan_scores
+        JOIN plans USING (plan_id)
+        WHERE plan_scores.phase = 'search'
+    )
+),
+
 samples AS (
-    SELECT rollouts.rollout_id, rollouts.prompt_id, rollouts.parent_id, rollouts.arm, rollouts.finish_reason,
-        rollouts.error_kind, verdict.outcome, verdict.reason, choice.decision, choice.reason AS choice_reason,
-        gate.stage AS gate_stage, gate.reason AS gate_reason,
+    SELECT rollouts.rollout_id, rollouts.prompt_id, rollouts.parent_id, rollouts.arm, rollouts.step_id,
+        rollouts.phase, rollouts.finish_reason, rollouts.error_kind, verdict.outcome, verdict.reason, choice.decision,
+        choice.reason AS choice_reason, gate.stage AS gate_stage, gate.reason AS gate_reason, tried.is_best,
+        tried.reason AS plan_reason, runs.tries_plans,
         rollouts.rollout_id IN (SELECT rollout_id FROM examples) AS is_exported
     FROM rollouts
+    CROSS JOIN runs
     LEFT JOIN prompts USING (prompt_id)
     LEFT JOIN verdicts_latest AS verdict
         ON verdict.rollout_id = rollouts.rollout_id AND verdict.verifier = prompts.verifier
     LEFT JOIN choices AS choice ON choice.kind = 'trace' AND choice.id = rollouts.rollout_id
     LEFT JOIN prompt_gates AS gate ON gate.prompt_id = rollouts.prompt_id
+    LEFT JOIN tried ON rollouts.arm = 'execute' AND tried.plan_id = rollouts.plan_id
 ),
 
 sample_fates AS (
@@ -31,37 +55,62 @@ sample_fates AS (
         WHEN is_exported THEN {'stage': NULL, 'reason': NULL, 'fate': 'exported'}
         WHEN gate_stage IS NOT NULL THEN {'stage': gate_stage, 'reason': gate_reason, 'fate': 'excluded'}
         WHEN finish_reason = 'error' THEN {'stage': 'rollouts', 'reason': error_kind, 'fate': 'excluded'}
+        WHEN arm = 'write_plan' AND step_id = 'strategies'
+            THEN {'stage': 'plans', 'reason': 'evidence_only', 'fate': 'excluded'}
         WHEN arm = 'write_plan' THEN {'stage': 'plans', 'reason': NULL, 'fate': 'pending'}
+        WHEN arm NOT IN ('solve', 'execute') OR (arm = 'solve' AND phase <> 'screen')
+            THEN {'stage': 'choices', 'reason': 'evidence_only', 'fate': 'excluded'}
         WHEN outcome <> 'correct' THEN {'stage': 'verdicts', 'reason': outcome || ':' || reason, 'fate': 'excluded'}
         WHEN decision = 'dropped' THEN {'stage': 'choices', 'reason': choice_reason, 'fate': 'excluded'}
         WHEN decision = 'kept' THEN {'stage': 'examples', 'reason': NULL, 'fate': 'pending'}
         WHEN outcome IS NULL THEN {'stage': 'verdicts', 'reason': NULL, 'fate': 'pending'}
-        WHEN arm <> 'solve' THEN {'stage': 'choices', 'reason': 'evidence_only', 'fate': 'excluded'}
+        WHEN arm = 'solve' AND tries_plans
+            THEN {'stage': 'choices', 'reason': 'evidence_only', 'fate': 'excluded'}
+        WHEN arm = 'execute' AND is_best IS NULL THEN {'stage': 'plan_scores', 'reason': NULL, 'fate': 'pending'}
+        WHEN plan_reason IS NOT NULL THEN {'stage': 'plan_scores', 'reason': plan_reason, 'fate': 'excluded'}
         ELSE {'stage': 'choices', 'reason': NULL, 'fate': 'pending'}
     END AS became
     FROM samples
 ),
 
+traces AS (
+    SELECT prompt_id, bool_or(outcome = 'correct') AS has_correct, bool_or(decision = 'kept') AS has_kept,
+        bool_or(outcome IS NULL AND finish_reason <> 'error') AS awaits_verdict,
+        bool_or(outcome = 'correct' AND decision IS NULL) AS awaits_choice
+    FROM samples
+    WHERE (tries_plans AND is_best) OR (NOT tries_plans AND arm = 'solve')
+    GROUP BY prompt_id
+),
+
 plan_fates AS (
-    SELECT plans.plan_id, plans.prompt_id, plans.rollout_id, CASE
+    SELECT plans.plan_id, plans.prompt_id, plans.rollout_id, plans.status, tried.is_best, CASE
         WHEN plans.plan_id IN (SELECT plan_id FROM examples)
             THEN {'stage': NULL, 'reason': NULL, 'fate': 'exported'}
         WHEN gate.stage IS NOT NULL THEN {'stage': gate.stage, 'reason': gate.reason, 'fate': 'excluded'}
         WHEN plans.status <> 'parsed' THEN {'stage': 'plans', 'reason': plans.status, 'fate': 'excluded'}
         WHEN choice.decision = 'dropped' THEN {'stage': 'choices', 'reason': choice.reason, 'fate': 'excluded'}
+        WHEN tries_plans AND choice.decision IS NULL THEN {'stage': 'choices', 'reason': NULL, 'fate': 'pending'}
+        WHEN tries_plans AND tried.is_best IS NULL THEN {'stage': 'plan_scores', 'reason': NULL, 'fate': 'pending'}
+        WHEN tried.reason IS NOT NULL THEN {'stage': 'plan_scores', 'reason': tried.reason, 'fate': 'excluded'}
         WHEN judged.verdict IN ('discard', 'fix')
             THEN {'stage': 'adjudicated', 'reason': judged.verdict, 'fate': 'excluded'}
         WHEN trace.became.fate = 'excluded' THEN trace.became
         WHEN plans.prompt_id IN (SELECT prompt_id FROM examples)
             THEN {'stage': 'examples', 'reason': 'not_shown', 'fate': 'excluded'}
+        WHEN tries_plans AND traces.awaits_choice THEN {'stage': 'choices', 'reason': NULL, 'fate': 'pending'}
+        WHEN tries_plans AND traces.has_kept IS DISTINCT FROM true
+            THEN {'stage': 'choices', 'reason': 'no_kept_trace', 'fate': 'excluded'}
         ELSE {'stage': 'examples', 'reason': NULL, 'fate': 'pending'}
     END AS became
     FROM plans
+    CROSS JOIN runs
     LEFT JOIN prompt_gates AS gate USING (prompt_id)
     LEFT JOIN choices AS choice ON choice.kind = 'plan' AND choice.id = plans.plan_id
+    LEFT JOIN tried ON tried.plan_id = plans.plan_id
+    LEFT JOIN traces ON traces.prompt_id = plans.prompt_id
     LEFT JOIN adjudicated AS judged ON judged.plan_id = plans.plan_id
     LEFT JOIN sample_fates AS writer ON writer.rollout_id = plans.rollout_id
-    LEFT JOIN sample_fates AS trace ON trace.rollout_id = writer.parent_id
+    LEFT JOIN sample_fates AS trace ON trace.rollout_id = writer.parent_id AND trace.arm = 'solve'
 ),
 
 rollout_fates AS (
@@ -76,13 +125,16 @@ rollout_fates AS (
     LEFT JOIN plan_fates AS plan ON plan.rollout_id = sample.rollout_id
 ),
 
-traces AS (
-    SELECT prompt_id, bool_or(outcome = 'correct') AS has_correct, bool_or(decision = 'kept') AS has_kept,
-        bool_or(outcome IS NULL AND finish_reason <> 'error') AS awaits_verdict,
-        bool_or(outcome = 'correct' AND decision IS NULL) AS awaits_choice
-    FROM samples
-    WHERE arm = 'solve'
-    GROUP BY prompt_id
+planning AS (
+    SELECT prompts.prompt_id, bool_or(plan.status = 'parsed') AS has_parsed, bool_or(plan.is_best) AS has_best,
+        count(writer.rollout_id) > 0 AND bool_and(coalesce(writer.finish_reason = 'error', true)) AS all_failed,
+        bool_or(plan.became.stage = 'choices' AND plan.became.fate = 'pending') AS awaits_choice,
+        bool_or(plan.became.stage = 'plan_scores' AND plan.became.fate = 'pending') AS awaits_score
+    FROM prompts
+    LEFT JOIN plan_fates AS plan USING (prompt_id)
+    LEFT JOIN samples AS writer
+        ON writer.prompt_id = prompts.prompt_id AND writer.arm = 'write_plan' AND writer.step_id <> 'strategies'
+    GROUP BY prompts.prompt_id
 ),
 
 prompt_fates AS (
@@ -95,14 +147,24 @@ prompt_fates AS (
         WHEN prompts.prompt_id NOT IN (SELECT prompt_id FROM bands)
             THEN {'stage': 'bands', 'reason': NULL, 'fate': 'pending'}
         WHEN traces.has_kept THEN {'stage': 'examples', 'reason': NULL, 'fate': 'pending'}
+        WHEN tries_plans AND has_parsed IS NULL AND NOT all_failed
+            THEN {'stage': 'plans', 'reason': NULL, 'fate': 'pending'}
+        WHEN tries_plans AND has_parsed IS DISTINCT FROM true
+            THEN {'stage': 'plans', 'reason': 'no_parsed_plan', 'fate': 'excluded'}
+        WHEN tries_plans AND planning.awaits_choice THEN {'stage': 'choices', 'reason': NULL, 'fate': 'pending'}
+        WHEN tries_plans AND awaits_score THEN {'stage': 'plan_scores', 'reason': NULL, 'fate': 'pending'}
+        WHEN tries_plans AND has_best IS DISTINCT FROM true
+            THEN {'stage': 'plan_scores', 'reason': 'no_plan_helps', 'fate': 'excluded'}
         WHEN traces.awaits_verdict THEN {'stage': 'verdicts', 'reason': NULL, 'fate': 'pending'}
         WHEN traces.awaits_choice THEN {'stage': 'choices', 'reason': NULL, 'fate': 'pending'}
         WHEN traces.has_correct THEN {'stage': 'choices', 'reason': 'no_kept_trace', 'fate': 'excluded'}
         ELSE {'stage': 'verdicts', 'reason': 'no_correct_trace', 'fate': 'excluded'}
     END AS became
     FROM prompts
+    CROSS JOIN runs
     LEFT JOIN prompt_gates AS gate USING (prompt_id)
     LEFT JOIN traces USING (prompt_id)
+    LEFT JOIN planning USING (prompt_id)
 )
 
 SELECT 'prompt' AS entity, prompt_id AS id, prompt_id, became.stage, became.reason, became.fate FROM prompt_fates

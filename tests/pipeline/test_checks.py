@@ -22,6 +22,7 @@ def _id(number: int) -> str:
 P, DUPLICATE, HARD = _id(1), _id(2), _id(3)
 R, TWIN, CUT, FAILED, WRITER, WRONG = _id(10), _id(11), _id(12), _id(13), _id(14), _id(15)
 PLAN, GENERATOR, NOWHERE = _id(20), _id(30), _id(99)
+T, SCREENED, X, FRESH, PLACEBO, HELPS = _id(4), _id(50), _id(53), _id(54), _id(55), _id(21)
 
 
 def _prompt(prompt_id: str) -> dict[str, Any]:
@@ -97,6 +98,40 @@ def consistent() -> Rows:
     }
 
 
+def tried() -> Rows:
+    """The same with a prompt whose plan was tried: strategies, the plan, its trials, and an example with the plan."""
+    rows = consistent()
+    beside = {"phase": "search", "step_id": ""}
+    example = {**rows["examples"][0], "example_id": _id(42), "prompt_id": T, "rollout_id": X, "plan_id": HELPS}
+    rows["prompts"].append(_prompt(T))
+    rows["screened"].append(_screened(T, cluster_id=T))
+    rows["rollouts"] += [
+        _rollout(SCREENED, T),
+        _rollout(_id(51), T, arm="write_plan", phase="search", step_id="strategies"),
+        _rollout(_id(52), T, arm="write_plan", parent_id=_id(51), **beside),
+        _rollout(X, T, arm="execute", plan_id=HELPS, **beside),
+        _rollout(FRESH, T, **beside),
+        _rollout(PLACEBO, T, arm="placebo", plan_id=PLAN, **beside),
+    ]
+    wrong = [_verdict(id, "incorrect", "different") for id in (FRESH, PLACEBO)]
+    rows["verdicts"] += [_verdict(SCREENED), _verdict(X), *wrong]
+    rows["pass_rates"] += [
+        _rates(T, n_correct=1),
+        {**_rates(T, n_correct=1), "arm": "execute", "phase": "search", "plan_id": HELPS},
+        {**_rates(T, n_incorrect=1), "phase": "search"},
+        {**_rates(T, n_incorrect=1), "arm": "placebo", "phase": "search", "plan_id": PLAN},
+    ]
+    rows["bands"].append({"prompt_id": T, "region": "in_band", "generator_id": GENERATOR})
+    rows["plans"].append({**rows["plans"][0], "plan_id": HELPS, "prompt_id": T, "rollout_id": _id(52)})
+    counts = {"n_execute": 1, "c_execute": 1, "n_solve": 1, "c_solve": 0, "n_placebo": 1, "c_placebo": 0}
+    unasked = dict.fromkeys(("n_plan_only", "c_plan_only", "n_guess", "c_guess"), 0)
+    key = {"plan_id": HELPS, "generator_id": GENERATOR, "phase": "search"}
+    rows["plan_scores"] = [{**key, **counts, **unasked, "uplift": 1.0, "decision": "helps"}]
+    rows["choices"] += [_choice(X), {**_choice(HELPS), "kind": "plan"}]
+    rows["examples"].append({**example, "group_id": T, "uplift": 1.0})
+    return rows
+
+
 def _frames(rows: Rows) -> dict[str, pl.DataFrame]:
     tables = {table_name(table): table for table in TABLES}
     return {name: frame_of(tables[name], kept) for name, kept in rows.items()}
@@ -129,16 +164,21 @@ BREAKS: dict[str, Callable[[Rows], None]] = {
     "duplicates_share_a_split": lambda rows: _second_example(rows, cluster_id=P),
     "every_row_has_one_fate": _add("screened", _screened(DUPLICATE, "dropped", "too_long")),
     "example_parts_belong_together": _set("plans", 0, prompt_id=HARD),
+    "example_plans_help": _set("plan_scores", 0, decision="undecided"),
     "example_prompts_are_kept_and_in_band": _set("bands", 0, region="too_easy"),
     "example_rollouts_are_correct": _set("verdicts", 1, outcome="incorrect", reason="different"),
     "example_rollouts_are_kept": _set("choices", 0, decision="dropped", reason="repetitive"),
     "examples_train_on_something": _set("examples", 0, messages=[_message("assistant", False)]),
+    "executions_show_a_plan_of_their_prompt": _set("rollouts", 9, plan_id=PLAN),
     "exclusions_have_reasons": _set("rollouts", 3, error_kind=None),
     "failed_rollouts_say_why": _set("rollouts", 3, error_kind=None),
     "failures_are_undecided": _set("verdicts", 5, reason="timeout"),
     "groups_stay_in_one_split": lambda rows: _second_example(rows, group_id=P),
+    "helping_plans_beat_no_plan_and_the_placebo": _set("plan_scores", 0, n_placebo=0),
     "pass_rate_is_correct_over_judged": _set("pass_rates", 0, pass_rate=0.5),
     "pass_rates_count_the_verdicts": _set("pass_rates", 0, n_truncated=0),
+    "placebos_show_a_plan_of_another_prompt": _set("rollouts", 11, plan_id=HELPS),
+    "plan_scores_count_the_pass_rates": _set("plan_scores", 0, c_solve=1),
     "plan_steps_are_counted": _set("plans", 0, n_steps=1),
     "prompt_keepers_are_kept": _set("screened", 1, keeper_id=DUPLICATE),
     "rollouts_have_one_verdict": _drop("verdicts", 5),
@@ -160,6 +200,38 @@ def test_a_consistent_run_breaks_no_claim() -> None:
     assert _broken(consistent()) == set()
 
 
+def test_a_consistent_run_whose_plans_were_tried_breaks_no_claim() -> None:
+    assert _broken(tried()) == set()
+
+
+@pytest.mark.parametrize(
+    ("claim", "change"),
+    [
+        ("example_plans_help", _set("examples", 1, plan_id=PLAN)),
+        ("example_plans_help", _set("examples", 1, uplift=0.5)),
+        ("example_plans_help", lambda rows: _better_plan(rows)),
+        ("executions_show_a_plan_of_their_prompt", _set("rollouts", 10, plan_id=HELPS)),
+        ("executions_show_a_plan_of_their_prompt", _set("plans", 1, status="malformed")),
+        ("helping_plans_beat_no_plan_and_the_placebo", _set("plan_scores", 0, c_solve=1)),
+        ("helping_plans_beat_no_plan_and_the_placebo", _set("plan_scores", 0, c_placebo=1)),
+        ("placebos_show_a_plan_of_another_prompt", _set("prompts", 3, group_id=P)),
+        ("placebos_show_a_plan_of_another_prompt", _set("rollouts", 11, plan_id="")),
+        ("plan_scores_count_the_pass_rates", _set("pass_rates", 5, n_correct=1, n_incorrect=0, pass_rate=1.0)),
+        ("plan_scores_count_the_pass_rates", _set("plan_scores", 0, n_guess=1)),
+    ],
+)
+def test_claims_about_plans_fail_in_every_way_that_they_name(claim: str, change: Callable[[Rows], None]) -> None:
+    rows = tried()
+    change(rows)
+    assert claim in _broken(rows)
+
+
+def _better_plan(rows: Rows) -> None:
+    """Another plan of the same prompt that helps more than the one that is shown."""
+    rows["plans"].append({**rows["plans"][1], "plan_id": _id(22)})
+    rows["plan_scores"].append({**rows["plan_scores"][0], "plan_id": _id(22), "uplift": 1.1})
+
+
 def test_an_empty_run_breaks_no_claim() -> None:
     assert _broken({}) == set()
 
@@ -173,7 +245,7 @@ def test_only_rollouts_that_answer_their_prompt_need_a_verdict(arm: str) -> None
 
 @pytest.mark.parametrize("name", BREAKS)
 def test_each_claim_fails_on_a_row_that_breaks_it(name: str) -> None:
-    rows = consistent()
+    rows = tried()
     BREAKS[name](rows)
     assert name in _broken(rows)
 

@@ -14,6 +14,7 @@ from schemas.tables import (
     Choices,
     Examples,
     Plans,
+    PlanScores,
     Prompts,
     Rollouts,
     Screened,
@@ -135,6 +136,112 @@ def test_a_rollout_of_a_measuring_arm_is_evidence() -> None:
     guess, judged = {**SOLVE, "rollout_id": _id(11), "arm": "guess"}, {**CORRECT, "rollout_id": _id(11)}
     found = _fates({Rollouts: [SOLVE, WRITE, guess], Verdicts: [CORRECT, judged]})
     assert found[_id(11)] == ("excluded", "choices", "evidence_only")
+
+
+# A prompt whose plans are tried: the lists of strategies S, then the plan that WRITER wrote, carried out by X.
+S, X, FRESH, PLACEBO = _id(50), _id(51), _id(52), _id(53)
+LISTS = {**WRITE, "rollout_id": S, "parent_id": None, "step_id": "strategies", "phase": "search"}
+WRITES = {**WRITE, "parent_id": S, "step_id": "", "phase": "search"}
+TRIAL = {**SOLVE, "rollout_id": X, "arm": "execute", "phase": "search", "plan_id": PLAN}
+BASELINE = {**SOLVE, "rollout_id": FRESH, "phase": "search", "plan_id": ""}
+STRANGER = {**TRIAL, "rollout_id": PLACEBO, "arm": "placebo", "plan_id": _id(99)}
+SCREEN = {**SOLVE, "phase": "screen"}
+SCORE = {"plan_id": PLAN, "phase": "search", "uplift": 0.3, "decision": "helps"}
+PLAN_CHOICE = {"kind": "plan", "id": PLAN, "decision": "kept", "reason": "kept"}
+TRIED: dict[Any, list[dict[str, Any]]] = {
+    Rollouts: [SCREEN, LISTS, WRITES, TRIAL, BASELINE, STRANGER],
+    Verdicts: [{**CORRECT, "rollout_id": id} for id in (R, X, FRESH, PLACEBO)],
+    Choices: [PLAN_CHOICE, {**CHOICE, "id": X}],
+    PlanScores: [SCORE],
+    Examples: [{**EXAMPLE, "rollout_id": X}],
+}
+
+
+def _tried(changes: dict[Any, list[dict[str, Any]]]) -> dict[str, tuple[str, str | None, str | None]]:
+    return _fates({**TRIED, **changes})
+
+
+def test_where_plans_are_tried_what_only_measures_is_evidence() -> None:
+    found = _tried({})
+    assert [found[id] for id in (P, PLAN, WRITER, X)] == [EXPORTED] * 4
+    assert found[S] == ("excluded", "plans", "evidence_only")
+    assert found[R] == found[FRESH] == found[PLACEBO] == ("excluded", "choices", "evidence_only")
+
+
+def test_what_measures_is_evidence_whatever_its_verdict_but_a_wrong_trace_is_wrong() -> None:
+    wrong = [{**CORRECT, "rollout_id": id, "outcome": "incorrect", "reason": "different"} for id in (R, X, FRESH)]
+    found = _tried({Verdicts: wrong, Choices: [PLAN_CHOICE], Examples: []})
+    assert found[FRESH] == found[PLACEBO] == ("excluded", "choices", "evidence_only")
+    assert found[X] == found[R] == ("excluded", "verdicts", "incorrect:different")
+
+
+@pytest.mark.parametrize("decision", ["hurts", "no_effect", "undecided", "leaks"])
+def test_a_plan_that_does_not_help_excludes_all_that_follows_from_it(decision: str) -> None:
+    found = _tried({PlanScores: [{**SCORE, "decision": decision}], Choices: [PLAN_CHOICE], Examples: []})
+    assert found[PLAN] == found[WRITER] == found[X] == ("excluded", "plan_scores", decision)
+    assert found[P] == ("excluded", "plan_scores", "no_plan_helps")
+
+
+def test_a_plan_that_helps_less_than_another_is_excluded_and_of_equals_the_smallest_id_is_best() -> None:
+    other, again = _id(21), _id(54)
+    changes = {
+        Plans: [A_PLAN, {**A_PLAN, "plan_id": other, "rollout_id": None}],
+        Choices: [*TRIED[Choices], {**PLAN_CHOICE, "id": other}],
+        Rollouts: [*TRIED[Rollouts], {**TRIAL, "rollout_id": again, "plan_id": other}],
+        Verdicts: [*TRIED[Verdicts], {**CORRECT, "rollout_id": again}],
+    }
+    for uplift in (0.2, 0.3):
+        found = _tried({**changes, PlanScores: [{**SCORE, "plan_id": other, "uplift": uplift}, SCORE]})
+        assert found[other] == found[again] == ("excluded", "plan_scores", "not_best")
+        assert found[PLAN] == EXPORTED
+
+
+def test_a_prompt_without_a_plan_that_can_be_read_says_so() -> None:
+    unread = {PlanScores: [], Choices: [], Examples: [], Rollouts: [SCREEN, LISTS, WRITES]}
+    found = _tried({**unread, Plans: [{**A_PLAN, "status": "malformed"}]})
+    assert found[P] == ("excluded", "plans", "no_parsed_plan")
+    failed = {**WRITES, "finish_reason": "error", "error_kind": "http_500"}
+    assert _tried({**unread, Rollouts: [SCREEN, failed], Plans: []})[P] == ("excluded", "plans", "no_parsed_plan")
+
+
+def test_a_plan_whose_every_trace_was_dropped_is_not_used() -> None:
+    dropped = {**CHOICE, "id": X, "decision": "dropped", "reason": "too_long"}
+    found = _tried({Choices: [PLAN_CHOICE, dropped], Examples: []})
+    assert found[P] == found[PLAN] == found[WRITER] == ("excluded", "choices", "no_kept_trace")
+
+
+def test_the_best_plan_that_no_example_shows_is_excluded() -> None:
+    found = _tried({Examples: [{**EXAMPLE, "rollout_id": X, "plan_id": ""}]})
+    assert found[PLAN] == ("excluded", "examples", "not_shown")
+
+
+@pytest.mark.parametrize(
+    ("missing", "prompt", "trial", "plan"),
+    [
+        ([Examples], "examples", "examples", "examples"),
+        ([Examples, Choices], "choices", "choices", "choices"),
+        ([Examples, Choices, PlanScores], "choices", "plan_scores", "choices"),
+        ([Examples, Choices, PlanScores, Verdicts], "choices", "verdicts", "choices"),
+        ([Examples, Choices, PlanScores, Verdicts, Plans], "plans", "verdicts", None),
+    ],
+    ids=["examples", "choices", "scores", "verdicts", "plans"],
+)
+def test_what_a_run_that_tries_plans_has_not_decided_is_pending(
+    missing: list[Any], prompt: str, trial: str, plan: str | None
+) -> None:
+    found = _tried({table: [] for table in missing})
+    assert (found[P], found[X]) == (("pending", prompt, None), ("pending", trial, None))
+    assert found.get(PLAN) == (None if plan is None else ("pending", plan, None))
+
+
+def test_a_plan_that_is_chosen_waits_for_its_trials() -> None:
+    found = _tried({Examples: [], PlanScores: [], Choices: [PLAN_CHOICE]})
+    assert found[P] == found[PLAN] == found[WRITER] == found[X] == ("pending", "plan_scores", None)
+
+
+def test_a_plan_that_helps_waits_for_the_choice_of_its_traces() -> None:
+    found = _tried({Examples: [], Choices: [PLAN_CHOICE]})
+    assert found[P] == found[PLAN] == found[X] == ("pending", "choices", None)
 
 
 def _without(*tables: Any) -> dict[Any, list[dict[str, Any]]]:
