@@ -40,8 +40,9 @@ def run(prompts: pl.DataFrame, config: Config) -> pl.DataFrame:
     """
     faults = {row["prompt_id"]: fault for row in prompts.iter_rows(named=True) if (fault := _fault(row, config))}
     sound = prompts.filter(~pl.col("prompt_id").is_in(list(faults)))
+    family = pl.concat_str("source", "task_family", separator="\0")
     found = near_duplicates(
-        sound.select(pl.col("prompt_id").alias("id"), text="problem_text", group="source"),
+        sound.select(pl.col("prompt_id").alias("id"), text="problem_text", group=family),
         threshold=config.threshold,
         ngram=config.ngram,
         num_perm=config.num_perm,

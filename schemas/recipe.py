@@ -57,7 +57,7 @@ class Screen(Settings):
     ngram: int = mutable(5, "Words in a shingle.", ge=1, le=20)
     num_perm: int = mutable(128, "MinHash permutations.", ge=16, le=1024)
     max_document_share: float = mutable(
-        0.1, "Shingles in more than this share of a source's prompts are its template and are ignored.", gt=0, le=1
+        0.1, "Shingles in more than this share of a family's prompts are its template and are ignored.", gt=0, le=1
     )
     max_chars: int = mutable(20_000, "Longest problem text, in characters.", ge=1)
     language: str | None = mutable(None, "Only keep this language (ISO 639-1 code); empty: any.", title="Language")

@@ -122,3 +122,14 @@ def test_row_order_does_not_matter_and_every_prompt_is_decided(texts: list[str],
     assert found["prompt_id"].to_list() == [row["prompt_id"] for row in rows]
     kept = found.filter(decision="kept")["prompt_id"].to_list()
     assert found["keeper_id"].drop_nulls().is_in(kept).all()
+
+
+def test_the_template_of_one_family_among_many_of_a_source_makes_no_duplicates() -> None:
+    """Regression: of 21 families of 30 puzzles in one source, 281 puzzles were near-duplicates by their template."""
+    words = [f"w{n}" for n in range(2_000)]
+    rng = random.Random(1)
+    puzzles = [
+        prompt(n, " ".join(words[n % 20 * 30 :][:30] + rng.sample(words, 5)), task_family=f"family {n % 20}")
+        for n in range(300)
+    ]
+    assert set(reasons(screened(*puzzles))) == {"kept"}
