@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.evidence import UNKNOWN, Evidence
+from pipeline.evidence import Evidence
+from pipeline.funnel import UNKNOWN
 from pipeline.hostile import clean, escaped, one_line
 from schemas.tables import Examples
 
@@ -26,8 +27,9 @@ LICENSES = (
 )  # fmt: skip
 """Licences that the Hub knows by their SPDX id in lower case."""
 
-SECTIONS_SHOWN = ("screen", "band", "choose", "assemble")
+SECTIONS_SHOWN = ("screen", "band", "plans", "choose", "assemble")
 MAX_CELL = 200
+MAX_NOTICE = 1000
 MAX_EXAMPLE = 3000
 BAR_WIDTH = 40
 
@@ -38,16 +40,18 @@ def render_card(evidence: Evidence, examples: pl.DataFrame) -> str:
         *_front_matter(evidence, examples),
         f"# {escaped(one_line(evidence.name, MAX_CELL)) or 'Cold-start data'}",
         GENERATED,
+        *_notices(evidence.settings),
         *_summary(evidence, examples),
         *_loading(),
         *_section("Funnel", _table(evidence.funnel, code=("detail",))),
         *_section("Pass rates", _histogram(evidence.histogram)),
+        *_plans(evidence.trials),
         *_section("Sources", _table(evidence.sources, code=("source", "revision", "license"))),
         *_section("Models", _table(evidence.models, code=("model",))),
         *_section("Verdicts", _table(evidence.verdicts, code=("verifier", "version", "reason"))),
         *_section("Columns", _columns()),
         *_section("An example", *_example(examples)),
-        *_section("Settings", _fenced(json.dumps(_settings(evidence.settings), indent=1, ensure_ascii=False), "json")),
+        *_section("Settings", _fenced(json.dumps(_settings(evidence), indent=1, ensure_ascii=False), "json")),
         *_section("Made with", ", ".join(f"{name} {_code(version)}" for name, version in evidence.versions.items())),
         *_section("Known limits", "\n".join(f"- {limit}" for limit in _limits(evidence, examples))),
     ]
@@ -82,6 +86,13 @@ def _size(n: int) -> str:
     steps = ["1K", "10K", "100K", "1M", "10M", "100M"]
     low = min(len(str(n)) - 4, len(steps) - 2)
     return f"{steps[low]}<n<{steps[low + 1]}"
+
+
+def _notices(settings: Mapping[str, Any]) -> Iterator[str]:
+    """What the makers of the models want every card to say, each notice once."""
+    generators = settings.get("generators", {}).values()
+    for notice in sorted({str(generator["notice"]) for generator in generators if generator.get("notice")}):
+        yield f"> **Notice:** {escaped(one_line(notice, MAX_NOTICE))}"
 
 
 def _summary(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
@@ -148,6 +159,27 @@ def _histogram(histogram: pl.DataFrame) -> str:
     return _fenced("\n".join(lines), "text")
 
 
+def _plans(trials: pl.DataFrame) -> Iterator[str]:
+    """What the plans in the examples did, beside placebos and no plan; nothing where none was tried."""
+    if trials.is_empty():
+        return
+    rows = ["| shown | mean pass rate | uplift over no plan (95 % interval) |", "| --- | ---: | ---: |"]
+    for row in trials.iter_rows(named=True):
+        uplift = (
+            f"{row['uplift']:+.2f} ({row['ci_low']:+.2f} to {row['ci_high']:+.2f})"
+            if row["uplift"] is not None
+            else "-"
+        )
+        rows.append(f"| {row['shown']} | {row['pass_rate']:.2f} | {uplift} |")
+    yield from _section(
+        "Plans",
+        f"Each plan was tried on its problem. Means over the {trials['n_plans'][0]:,} plans that the examples show:",
+        "\n".join(rows),
+        "Each is the best of its problem's plans by the very samples that measure it here, which overstates its uplift "
+        "(the intervals leave that out); none was confirmed on fresh samples.",
+    )
+
+
 def _columns() -> str:
     rows = [f"| `{name}` | {column.description} |" for name, column in Examples.columns().items()]
     return "\n".join(["| column | meaning |", "| --- | --- |", *rows])
@@ -164,13 +196,14 @@ def _example(examples: pl.DataFrame) -> Iterator[str]:
         yield _fenced(content[:MAX_EXAMPLE] + cut, "text")
 
 
-def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(evidence: Evidence) -> dict[str, Any]:
     """What decided the rows: identity and the mutable settings of the stages; no paths, endpoints or workers."""
-    identity, recipe = settings.get("identity", {}), settings.get("recipe", {})
+    identity, recipe = evidence.settings.get("identity", {}), evidence.settings.get("recipe", {})
+    sections = [name for name in SECTIONS_SHOWN if name != "plans" or evidence.trials.height]
     return {
         "sources": identity.get("sources", {}),
-        "generators": settings.get("generators", {}),
-        **{name: recipe[name] for name in SECTIONS_SHOWN if name in recipe},
+        "generators": evidence.settings.get("generators", {}),
+        **{name: recipe[name] for name in sections if name in recipe},
     }
 
 
@@ -178,9 +211,10 @@ def _limits(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
     """What a reader could wrongly take for granted, as far as it applies."""
     yield "A correct final answer does not make every step of the reasoning right; only the answer was judged."
     yield "Examples were not compared with evaluation benchmarks: do not evaluate on the sources named above."
-    if evidence.models.height > 1:
-        n = evidence.models.height
+    if (n := evidence.models.filter(pl.col("n_rollouts") > 0).height) > 1:
         yield f"Answers of {n} models are pooled: the pass rate of a problem is over all of them, not over one."
+    if evidence.trials.height:
+        yield "Reasoning and answer were sampled with the plan in the request; examples show it as the model's own."
     if evidence.n_uncertain:
         yield f"Of the problems in the band, {evidence.n_uncertain:,} are so only probably, not at the confidence set."
     if examples["pass_rate"].null_count():
@@ -190,7 +224,7 @@ def _limits(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
     if "validation" not in examples["split"].cast(pl.String):
         yield "There is no validation split."
     yield "Think tags within a model's own words are written `[think]` and `[/think]`, so that each block is one."
-    yield "`n_tokens` and `effort` count words between white space where `tokenizer` is `whitespace`."
+    yield "`n_tokens` counts words between white space where `tokenizer` is `whitespace`."
 
 
 def _code(value: Any) -> str:

@@ -3,21 +3,24 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import polars as pl
 
 from pipeline.blobs import read_version
+from pipeline.funnel import Tables, funnel, n_uncertain, solved_rollouts
 from pipeline.resolve import RECIPE_FILE
+from pipeline.score import difference_se
 from pipeline.store import Run
-from pipeline.verify import latest
 from schemas.tables import TABLES, table_name
 
-UNKNOWN = "unknown"
 UNMEASURED = "unmeasured"
 N_BINS = 10
-
-Tables = Mapping[str, pl.DataFrame]
+Z_95 = NormalDist().inv_cdf(0.975)
+NO_PLAN = "no plan"
+TRIED_ARMS = {"the plan": "execute", "a plan of another problem": "placebo", NO_PLAN: "solve"}
+"""What was shown in a trial -> its arm."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,11 @@ class Evidence:
     sources: pl.DataFrame
     """source, revision, license, n_prompts, n_examples."""
     models: pl.DataFrame
-    """model, n_rollouts, n_correct, n_examples, of solve rollouts that came back."""
+    """model, n_rollouts, n_correct (of the screen's solve rollouts that came back), n_examples."""
     verdicts: pl.DataFrame
-    """verifier, version, outcome, reason, n_rollouts, of solve rollouts."""
+    """verifier, version, outcome, reason, n_rollouts, of the screen's solve rollouts."""
+    trials: pl.DataFrame
+    """shown, n_plans, pass_rate, uplift, ci_low, ci_high: means over the plans that examples show; empty without."""
     histogram: pl.DataFrame
     """pass_rate (a tenth, or `unmeasured`), n_prompts, n_examples."""
     n_uncertain: int
@@ -57,7 +62,7 @@ def gather(run: Run) -> Evidence:
 
 def evidence_of(tables: Tables, settings: Mapping[str, Any], manifests: Sequence[Mapping[str, Any]]) -> Evidence:
     """The same from frames by table name (all of them), the content of `recipe.json` and the manifests."""
-    solved = _solved(tables)
+    solved = solved_rollouts(tables)
     return Evidence(
         name=settings.get("recipe", {}).get("name", ""),
         settings=settings,
@@ -66,74 +71,10 @@ def evidence_of(tables: Tables, settings: Mapping[str, Any], manifests: Sequence
         sources=_sources(tables),
         models=_models(solved, tables["examples"]),
         verdicts=_verdicts(solved),
+        trials=_trials(tables["plan_scores"], tables["examples"]),
         histogram=_histogram(tables["bands"], tables["examples"]),
-        n_uncertain=_n_uncertain(tables["bands"]),
+        n_uncertain=n_uncertain(tables["bands"]),
     )
-
-
-def funnel(tables: Tables) -> pl.DataFrame:
-    """Where rows went, a row a step: step, entity, n, and in `detail` what was left out, by reason.
-
-    Rollouts are the solve rollouts; correct, incorrect, undecided and not judged yet (a row only where there are any)
-    add up to those asked for.
-    """
-    screened, bands, solved = tables["screened"], tables["bands"], _solved(tables)
-    traces = tables["choices"].filter(pl.col("kind") == "trace")
-    in_band, kept = pl.col("region") == "in_band", pl.col("decision") == "kept"
-    uncertain = f"not yet certain: {n}" if (n := _n_uncertain(bands)) else ""
-    outcome = {name: solved.filter(pl.col("outcome") == name) for name in ("correct", "incorrect", "undecided")}
-    unjudged = solved.filter(pl.col("outcome").is_null())
-    rows = [
-        ("collected", "prompts", tables["prompts"].height, _tally(tables["prompts"]["source"])),
-        _passed("kept by the screen", "prompts", screened, kept, "reason"),
-        ("sampled", "prompts", solved["prompt_id"].n_unique(), ""),
-        _passed("in the band", "prompts", bands, in_band, "region", uncertain),
-        ("asked for", "rollouts", solved.height, ""),
-        _passed("came back", "rollouts", solved, pl.col("text").is_not_null(), "error_kind"),
-        ("correct", "rollouts", outcome["correct"].height, ""),
-        ("incorrect", "rollouts", outcome["incorrect"].height, _tally(outcome["incorrect"]["reason"])),
-        ("undecided", "rollouts", outcome["undecided"].height, _tally(outcome["undecided"]["reason"])),
-        *([("not judged yet", "rollouts", unjudged.height, "")] if unjudged.height else []),
-        ("correct and in the band", "traces", traces.height, ""),
-        _passed("chosen", "traces", traces, kept, "reason"),
-        _passed("parsed", "plans", tables["plans"], pl.col("status") == "parsed", "status"),
-        ("assembled", "examples", tables["examples"].height, _tally(tables["examples"]["split"])),
-    ]
-    return pl.DataFrame(
-        rows, {"step": pl.String, "entity": pl.String, "n": pl.Int64, "detail": pl.String}, orient="row"
-    )
-
-
-def _passed(
-    step: str, entity: str, rows: pl.DataFrame, passes: pl.Expr, reason: str, more: str = ""
-) -> tuple[str, str, int, str]:
-    """A step of the funnel: how many rows pass it, and the others by their reason."""
-    left_out = _tally(rows.filter(~passes)[reason])
-    detail = "; ".join(text for text in (left_out and f"left out: {left_out}", more) if text)
-    return step, entity, rows.filter(passes).height, detail
-
-
-def _n_uncertain(bands: pl.DataFrame) -> int:
-    return bands.filter(pl.col("region") == "in_band", ~pl.col("is_decided")).height
-
-
-def _tally(values: pl.Series) -> str:
-    """Values with their counts, the commonest first."""
-    counts = values.cast(pl.String).fill_null(UNKNOWN).rename("value").value_counts(name="n")
-    return ", ".join(f"{value} {n}" for value, n in counts.sort("n", "value", descending=[True, False]).rows())
-
-
-def _solved(tables: Tables) -> pl.DataFrame:
-    """Solve rollouts with the latest verdict of their prompt's own verifier (null columns where there is none)."""
-    own = tables["prompts"].select("prompt_id", "verifier")
-    verdicts = latest(tables["verdicts"]).select("rollout_id", "verifier", "verifier_version", "outcome", "reason")
-    return (
-        tables["rollouts"].filter(pl.col("arm") == "solve")
-        .select("rollout_id", "prompt_id", "text", "error_kind", model=pl.col("model").fill_null(UNKNOWN))
-        .join(own, on="prompt_id", how="left")
-        .join(verdicts, on=["rollout_id", "verifier"], how="left")
-        .with_columns(pl.col("outcome", "reason").cast(pl.String))
-    )  # fmt: skip
 
 
 def _versions(manifests: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -152,9 +93,34 @@ def _sources(tables: Tables) -> pl.DataFrame:
 
 
 def _models(solved: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
-    is_correct, is_shown = pl.col("outcome") == "correct", pl.col("rollout_id").is_in(examples["rollout_id"].to_list())
-    counts = {"n_rollouts": pl.len(), "n_correct": is_correct.sum(), "n_examples": is_shown.sum()}
-    return solved.filter(pl.col("text").is_not_null()).group_by("model").agg(**counts).sort("model")
+    """Models that solved in the screen, and those that wrote examples: an executor may be another."""
+    came_back = solved.filter(pl.col("text").is_not_null())
+    counted = came_back.group_by("model").agg(n_rollouts=pl.len(), n_correct=(pl.col("outcome") == "correct").sum())
+    shown = examples.group_by("model").agg(n_examples=pl.len())
+    joined = counted.join(shown, on="model", how="full", coalesce=True).sort("model")
+    return joined.with_columns(pl.col("^n_.*$").fill_null(0))
+
+
+def _trials(scores: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
+    """Mean pass rates with the plans that examples show, with placebos and without a plan; a row each, none untried.
+
+    A prompt counts once, as it has one such plan. `uplift` is the mean difference to no plan, and its interval (95 %,
+    normal) says how exactly these very plans were measured: the standard errors of independent prompts add up.
+    """
+    shown = scores.filter(pl.col("phase") == "search").join(examples, on="plan_id", how="semi")
+    shown = shown.filter(pl.min_horizontal("n_execute", "n_placebo", "n_solve") > 0)
+    solve = pl.col("c_solve"), pl.col("n_solve")
+    rows = []
+    for name, arm in TRIED_ARMS.items():
+        c, n = pl.col(f"c_{arm}"), pl.col(f"n_{arm}")
+        difference = (c / n - solve[0] / solve[1]).mean()
+        reach = Z_95 * (difference_se(c, n, *solve) ** 2).sum().sqrt() / pl.len()
+        numbers = {"pass_rate": (c / n).mean(), "uplift": difference, "reach": reach}
+        rows.append(shown.select(pl.lit(name).alias("shown"), pl.len().cast(pl.Int64).alias("n_plans"), **numbers))
+    is_measured, is_baseline = pl.col("n_plans") > 0, pl.col("shown") == NO_PLAN
+    uplift = pl.when(~is_baseline).then("uplift")
+    means = pl.concat(rows).filter(is_measured).with_columns(uplift=uplift)
+    return means.with_columns(ci_low=uplift - pl.col("reach"), ci_high=uplift + pl.col("reach")).drop("reach")
 
 
 def _verdicts(solved: pl.DataFrame) -> pl.DataFrame:

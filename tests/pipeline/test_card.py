@@ -18,7 +18,8 @@ HOSTILE = "a|b\n# c <script>x</script> ![i](http://e) `d` \\| \x1b[31m\u202e ---
 def example(i: int = 0, **columns: Any) -> dict[str, Any]:
     said = [("user", "problem", False), ("assistant", "<think>\nso\n</think>\n\n42", True)]
     return {
-        "example_id": f"{i:032x}", "prompt_id": f"{i:032x}", "plan_id": "", "rollout_id": f"{i:032x}", "group_id": "g",
+        "example_id": f"{i:032x}", "prompt_id": f"{i:032x}", "source": "s", "task_family": "f",
+        "plan_id": "", "rollout_id": f"{i:032x}", "group_id": "g",
         "split": "train", "messages": [dict(zip(("role", "content", "train"), m, strict=True)) for m in said],
         "rendering": "think_answer", "effort": "low", "n_tokens": 4, "tokenizer": "whitespace", "pass_rate": 0.5,
         "model": "m", "model_license": "unknown", "annotation": "none",
@@ -100,6 +101,55 @@ def test_card_shows_an_example_and_no_path(evidence: Evidence) -> None:
 def test_same_evidence_gives_the_same_card(evidence: Evidence) -> None:
     rows = [example(0), example(1)]
     assert render_card(evidence, frame_of(Examples, rows)) == render_card(evidence, frame_of(Examples, rows[::-1]))
+
+
+@pytest.fixture
+def trials() -> pl.DataFrame:
+    return pl.DataFrame([
+        {"shown": "the plan", "n_plans": 3, "pass_rate": 0.71, "uplift": 0.384, "ci_low": 0.33, "ci_high": 0.43},
+        {"shown": "a plan of another problem", "n_plans": 3, "pass_rate": 0.3, "uplift": -0.02, "ci_low": -0.07,
+         "ci_high": 0.03},
+        {"shown": "no plan", "n_plans": 3, "pass_rate": 0.33, "uplift": None, "ci_low": None, "ci_high": None},
+    ])  # fmt: skip
+
+
+def test_tried_plans_stand_beside_their_placebo_and_the_card_says_that_the_best_is_overstated(
+    evidence: Evidence, trials: pl.DataFrame
+) -> None:
+    card = render_card(replace(evidence, trials=trials), frame_of(Examples, [example()]))
+    assert "| the plan | 0.71 | +0.38 (+0.33 to +0.43) |" in card
+    assert "| a plan of another problem | 0.30 | -0.02 (-0.07 to +0.03) |" in card
+    assert "| no plan | 0.33 | - |" in card
+    assert "overstates its uplift" in card
+    assert "sampled with the plan in the request" in card
+
+
+def test_a_card_without_trials_says_nothing_of_them(evidence: Evidence, trials: pl.DataFrame) -> None:
+    settings = {"recipe": {"name": "p", "plans": {"n": 4}}}
+    untried = replace(evidence, settings=settings)
+    without, tried = (
+        render_card(each, frame_of(Examples, [example()])) for each in (untried, replace(untried, trials=trials))
+    )
+    assert "## Plans" not in without
+    assert '"plans"' not in without
+    assert '"plans"' in tried
+
+
+def test_every_notice_of_a_model_stands_at_the_top_once(evidence: Evidence) -> None:
+    said = ["A plumbing check, <b>never</b> evidence.", "A plumbing check, <b>never</b> evidence.", "Ask first.", ""]
+    generators = {str(i): {"role": "target", "notice": notice} for i, notice in enumerate(said)}
+    card = render_card(replace(evidence, settings={"generators": generators}), frame_of(Examples, [example()]))
+    top = card[: card.index("## Loading")]
+    assert top.count("> **Notice:**") == 2
+    assert "> **Notice:** A plumbing check, \\<b\\>never\\</b\\> evidence." in top
+    assert "> **Notice:** Ask first." in top
+    assert "**Notice:**" not in render_card(evidence, frame_of(Examples, [example()]))
+
+
+def test_models_that_only_carried_plans_out_are_not_pooled(evidence: Evidence) -> None:
+    executor = pl.DataFrame([{"model": "e", "n_rollouts": 0, "n_correct": 0, "n_examples": 1}])
+    card = render_card(replace(evidence, models=evidence.models.vstack(executor)), frame_of(Examples, [example()]))
+    assert "are pooled" not in card
 
 
 def test_hostile_text_stays_text(evidence: Evidence) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.evidence import evidence_of, funnel, gather
 from pipeline.store import Provenance, open_run, publish
-from schemas.tables import TABLES, Prompts, frame_of, table_name
+from schemas.tables import TABLES, Examples, Prompts, frame_of, table_name
 
 
 def id_of(number: int) -> str:
@@ -56,7 +56,8 @@ def plan(i: int, status: str) -> dict[str, Any]:
 
 
 def example(i: int, prompt: int) -> dict[str, Any]:
-    return {"example_id": id_of(i), "prompt_id": id_of(prompt), "plan_id": "", "rollout_id": id_of(100 + i),
+    return {"example_id": id_of(i), "prompt_id": id_of(prompt), "source": "s", "task_family": "f",
+            "plan_id": "", "rollout_id": id_of(100 + i),
             "group_id": "g", "split": "train", "messages": [], "rendering": "answer", "effort": "low", "n_tokens": 1,
             "tokenizer": "whitespace", "model": "m", "model_license": "unknown", "annotation": "none"}  # fmt: skip
 
@@ -132,6 +133,36 @@ def test_every_pass_rate_has_a_bin(tables: dict[str, pl.DataFrame]) -> None:
     assert histogram.filter(pl.col("n_prompts") > 0).rows() == [
         ("0.5 to 0.6", 1, 1), ("0.9 to 1.0", 1, 0), ("unmeasured", 1, 0)
     ]  # fmt: skip
+
+
+def test_models_that_only_wrote_examples_are_counted_too(tables: dict[str, pl.DataFrame]) -> None:
+    written = frame_of(Examples, [example(0, 0), example(1, 0) | {"model": "executor"}])
+    models = evidence_of({**tables, "examples": written}, {}, []).models
+    assert models.rows() == [("executor", 0, 0, 1), ("m", 2, 1, 1), ("n", 1, 0, 0), ("unknown", 1, 0, 0)]
+
+
+def score(plan: int, *counts: int) -> dict[str, Any]:
+    names = ("c_execute", "n_execute", "c_placebo", "n_placebo", "c_solve", "n_solve")
+    key = {"plan_id": id_of(plan), "generator_id": id_of(7), "phase": "search", "decision": "helps"}
+    return key | dict(zip(names, counts, strict=True))
+
+
+def test_the_plans_of_examples_are_summed_up_beside_placebo_and_no_plan() -> None:
+    scores = [score(1, 12, 16, 4, 16, 4, 16), score(2, 16, 16, 8, 16, 8, 16), score(3, 0, 16, 16, 16, 16, 16)]
+    shown = [example(0, 0) | {"plan_id": id_of(1)}, example(1, 0) | {"plan_id": id_of(1)},
+             example(2, 1) | {"plan_id": id_of(2)}]  # fmt: skip
+    trials = evidence_of(frames(plan_scores=scores, examples=shown), {}, []).trials
+    assert trials.select("shown", "n_plans", "pass_rate", "uplift").rows() == [
+        ("the plan", 2, 0.875, 0.5), ("a plan of another problem", 2, 0.375, 0.0), ("no plan", 2, 0.375, None)
+    ]  # fmt: skip
+    variance = [p * (1 - p) / 18 for p in (13 / 18, 5 / 18, 17 / 18, 9 / 18)]
+    reach = 1.96 * sum(variance) ** 0.5 / 2
+    assert trials.select("ci_low", "ci_high").row(0) == pytest.approx((0.5 - reach, 0.5 + reach), abs=1e-4)
+    assert trials.select("ci_low", "ci_high").row(2) == (None, None)
+
+
+def test_without_tried_plans_there_are_no_trials(tables: dict[str, pl.DataFrame]) -> None:
+    assert evidence_of(tables, {}, []).trials.is_empty()
 
 
 def test_versions_of_several_makers_are_all_named() -> None:
