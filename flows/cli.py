@@ -39,7 +39,7 @@ def demo(run_url: str) -> None:
     from flows.demo import show_examples
     from pipeline.store import open_run
 
-    _run(RECIPES / "demo.toml", [f"data={DATA / 'models'}"], run_url, None)
+    _run(RECIPES / "demo.toml", [f"data={DATA / 'models'}"], run_url)
     show_examples(open_run(run_url))
 
 
@@ -48,17 +48,29 @@ def demo(run_url: str) -> None:
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="Override a setting of the recipe.")
 @click.option("--run", "run_url", metavar="DIR", help="Run folder [default: data/runs/NAME].")
 @click.option("--limit", type=click.IntRange(min=1), help="Sample only this many prompts, then stop (exit code 3).")
-@click.option("--dry-run", is_flag=True, help="Read and screen the prompts, say what would be sampled, write nothing.")
-def run(recipe: Path, overrides: tuple[str, ...], run_url: str | None, limit: int | None, dry_run: bool) -> None:
+@click.option(
+    "--dry-run", is_flag=True, help="Write nothing; say which rollouts, tokens and time to expect of each stage."
+)
+@click.option(
+    "--pilot", type=click.IntRange(min=0), help="Prompts that a dry run tries out; 0 asks no model. [default: 16]"
+)
+@json_option
+def run(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    run_url: str | None,
+    limit: int | None,
+    dry_run: bool,
+    pilot: int | None,
+    as_json: bool,
+) -> None:
     """Run a recipe, or go on with it: collect, screen, sample, verify, rate, choose, assemble, export."""
-    if dry_run and limit:
-        raise click.UsageError("--dry-run shows the whole recipe; leave --limit out")
+    if pilot is not None and not dry_run:
+        raise click.UsageError("--pilot is how many prompts --dry-run tries out; give both or neither")
     if dry_run:
-        from flows.demo import show_dry_run
-
-        show_dry_run(_resolved(recipe, list(overrides)))
-        return
-    _run(recipe, list(overrides), run_url, limit)
+        _dry_run(recipe, list(overrides), run_url, limit, 16 if pilot is None else pilot, as_json=as_json)
+    else:
+        _run(recipe, list(overrides), run_url, limit, as_json=as_json)
 
 
 @cli.command()
@@ -175,26 +187,48 @@ def _resolved(recipe: Path, overrides: list[str]) -> Any:
     return resolve(*load_recipe(recipe, overrides))
 
 
-def _run(recipe: Path, overrides: list[str], run_url: str | None, limit: int | None) -> None:
+def _run(
+    recipe: Path, overrides: list[str], run_url: str | None, limit: int | None = None, *, as_json: bool = False
+) -> None:
     from flows.console import drive, say, show_frame
     from flows.reports import funnel_frame, require_examples
     from flows.steps import n_owed_prompts, steps
     from pipeline.lock import locked
     from pipeline.resolve import bind
-    from pipeline.store import open_run
     from schemas.errors import WorkOwed
 
     resolved = _resolved(recipe, overrides)
-    run = open_run(run_url or f"data/runs/{resolved.recipe.name}")
+    run = _run_of(resolved, run_url)
     with locked(run) as mine:
         bind(mine, resolved)
         drive(steps(mine, resolved, limit=limit))
         n_owed = n_owed_prompts(mine, resolved)
-    show_frame(funnel_frame(run), width=100)
-    say(f"\nrun: {run.url}")
+    show_frame(funnel_frame(run), as_json=as_json, width=100)
+    say(f"\nrun: {run.url}", err=as_json)
     if n_owed:
         raise WorkOwed(f"--limit {limit}: {n_owed} prompts are still owed samples; run again without it to go on")
     require_examples(run)
+
+
+def _dry_run(
+    recipe: Path, overrides: list[str], run_url: str | None, limit: int | None, n_pilot: int, *, as_json: bool
+) -> None:
+    from flows.console import say
+    from flows.estimate import show_estimate
+    from flows.pilot import run_pilot
+    from schemas.tables import Rollouts
+
+    resolved = _resolved(recipe, overrides)
+    run = _run_of(resolved, run_url)
+    show_estimate(run_pilot(resolved, n_pilot, limit), resolved, as_json=as_json)
+    if manifest := run.manifest(Rollouts):
+        say(f"{run.url} has {manifest['rows']:,} rollouts already; the estimate is for a new run", err=True)
+
+
+def _run_of(resolved: Any, run_url: str | None) -> "Run":
+    from pipeline.store import open_run
+
+    return open_run(run_url or f"data/runs/{resolved.recipe.name}")
 
 
 def _existing(run_url: str) -> "Run":
@@ -212,7 +246,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         sys.exit(cli(arguments, standalone_mode=False) or 0)
     except click.exceptions.Abort:
-        click.echo("coldstart: stopped; what was finished is kept, and the same command goes on", err=True)
+        click.echo("coldstart: stopped; a run keeps what was finished, and the same command goes on", err=True)
         sys.exit(130)
     except click.ClickException as error:
         click.echo(f"coldstart: {error.format_message()}", err=True)

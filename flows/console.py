@@ -6,8 +6,9 @@ Model output is hostile: `clean` takes control sequences out of everything that 
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from flows.steps import Step
+
+PLAIN_EVERY_S = 30.0
+"""Seconds between two lines on one step, where there is no terminal."""
 
 
 def say(text: str = "", *, err: bool = False) -> None:
@@ -49,35 +53,110 @@ def show_frame(frame: "pl.DataFrame", *, as_json: bool = False, width: int = 60)
             print(json.dumps(row, ensure_ascii=True, default=_plain))
         return
     cells = [[cell(value, width) for value in row] for row in frame.iter_rows()]
-    widths = [max(len(name), *(len(row[i]) for row in cells), 0) for i, name in enumerate(frame.columns)]
-    numeric = [dtype.is_numeric() for dtype in frame.dtypes]
-    for line in [list(frame.columns), *cells]:
-        padded = (c.rjust(w) if right else c.ljust(w) for c, w, right in zip(line, widths, numeric, strict=True))
+    show_columns(frame.columns, cells, [dtype.is_numeric() for dtype in frame.dtypes])
+
+
+def show_columns(names: Sequence[str], rows: Sequence[Sequence[str]], on_the_right: Sequence[bool]) -> None:
+    """Print cells in columns as wide as their longest; numbers are best aligned on the right."""
+    widths = [max(len(name), *(len(row[i]) for row in rows), 0) for i, name in enumerate(names)]
+    for line in [names, *rows]:
+        padded = (c.rjust(w) if right else c.ljust(w) for c, w, right in zip(line, widths, on_the_right, strict=True))
         print("  ".join(padded).rstrip())
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them.
+
+    >>> duration(7.25), duration(3_725)
+    ('7.2 s', '1:02:05')
+    """
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    minutes, left = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{left:02d}"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step that was carried out, and its seconds: all of them, and those until its first row was finished."""
+
+    step: "Step"
+    seconds: float
+    first_row_s: float
 
 
 def drive(steps: Iterable["Step"]) -> None:
     """Run every piece of every step in this process, showing progress."""
+    for _ in follow(steps):
+        pass
+
+
+def follow(steps: Iterable["Step"]) -> Iterator[Done]:
+    """The same, step by step: what comes back has been run."""
     for step in steps:
-        started = time.monotonic()
-        with _progress(step) as advance:
-            for piece in step.pieces:
-                piece(advance)
+        done = _carry_out(step)
         rows = f"{step.n_rows:>8,} rows" if step.n_rows else " " * 13
-        say(f"{step.name + ' ' + step.what:<20} {rows}  {time.monotonic() - started:6.1f} s", err=True)
+        say(f"{_title(step)} {rows}  {done.seconds:6.1f} s", err=True)
+        yield done
+
+
+def _title(step: "Step") -> str:
+    return f"{step.name} {step.what}".ljust(20)
+
+
+def _carry_out(step: "Step") -> Done:
+    started = time.monotonic()
+    first_row: list[float] = []
+    with _progress(step) as show:
+
+        def advance(n: int) -> None:
+            if n and not first_row:
+                first_row.append(time.monotonic())
+            show(n)
+
+        for piece in step.pieces:
+            piece(advance)
+    ended = time.monotonic()
+    return Done(step, ended - started, (first_row or [ended])[0] - started)
 
 
 @contextmanager
-def _progress(step: "Step") -> Iterator[Any]:
-    """A bar with rate and ETA for row-wise work on a terminal; nothing elsewhere."""
-    if not (step.n_rows and sys.stderr.isatty()):
+def _progress(step: "Step") -> Iterator[Callable[[int], None]]:
+    """For row-wise work a bar with rate and ETA on a terminal, a line now and then elsewhere; else nothing."""
+    if not step.n_rows:
         yield lambda n: None
+        return
+    if not sys.stderr.isatty():
+        yield PlainProgress(_title(step), step.n_rows)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     rate = TextColumn("{task.speed:.0f} rows/s")
     with Progress(*columns, rate, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"{step.name} {step.what}", total=step.n_rows)
+        task = bar.add_task(_title(step), total=step.n_rows)
         yield lambda n: bar.advance(task, n)
+
+
+class PlainProgress:
+    """Counts finished rows, and says how far a step is where none of its lines is younger than `PLAIN_EVERY_S`.
+
+    A line comes with a finished row: while nothing finishes, nothing is said. `clock` gives seconds.
+    """
+
+    def __init__(self, title: str, n_owed: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._title, self._n_owed, self._clock = title, n_owed, clock
+        self._n_done = 0
+        self._started = self._said = clock()
+
+    def __call__(self, n: int) -> None:
+        """Count `n` more rows."""
+        self._n_done += n
+        now = self._clock()
+        if now - self._said < PLAIN_EVERY_S or not 0 < self._n_done < self._n_owed:
+            return
+        self._said = now
+        rate = self._n_done / (now - self._started)
+        left = duration((self._n_owed - self._n_done) / rate)
+        say(f"{self._title} {self._n_done:>8,} of {self._n_owed:,} rows  {rate:,.1f} rows/s  {left} left", err=True)

@@ -1,18 +1,13 @@
-"""What `coldstart demo` and `coldstart run --dry-run` show besides a run."""
+"""What `coldstart demo` shows besides a run."""
 
 from collections.abc import Mapping
 from textwrap import indent
 from typing import Any
 
-import polars as pl
-
 from flows.console import say
-from pipeline import collect, screen
 from pipeline.plan_text import render_plan
-from pipeline.resolve import Resolved
-from pipeline.sampling import round_size
 from pipeline.store import Run
-from schemas.tables import Examples, Plans, PlanScores, Prompts, Rollouts
+from schemas.tables import Examples, Plans, PlanScores, Rollouts
 
 
 def show_examples(run: Run, n: int = 3) -> None:
@@ -41,16 +36,3 @@ def _uplift(score: Mapping[str, Any] | None) -> str:
         f"{score['uplift']:+.2f} (right {rates['execute']} with the plan, {rates['solve']} without one, "
         f"{rates['placebo']} with plans of other problems)"
     )
-
-
-def show_dry_run(resolved: Resolved) -> None:
-    """Say what a run would sample, from its prompts alone; nothing is written."""
-    prompts = collect.run(Prompts.create_empty(), resolved.prompts())
-    decisions = screen.run(prompts, resolved.recipe.screen)
-    kept = decisions.filter(pl.col("decision") == "kept").height
-    band = resolved.recipe.band
-    first = min(round_size(band), band.max_samples)
-    for row in decisions.group_by("reason").len().sort("len", descending=True).iter_rows(named=True):
-        say(f"{row['len']:>8,} prompts {row['reason']}")
-    say(f"{kept * first:>8,} rollouts in the first round ({first} a prompt)")
-    say(f"{kept * band.max_samples:>8,} rollouts at most (rule {band.rule}, at most {band.max_samples} a prompt)")
