@@ -14,7 +14,7 @@ from pipeline.resolve import stored_recipe
 from pipeline.store import Run
 from pipeline.verify import latest
 from schemas.errors import NoExamples, StoreError
-from schemas.tables import TABLES, Examples, Plans, Prompts, Rollouts, Screened, Verdicts, table_name
+from schemas.tables import TABLES, Examples, Plans, PlanScores, Prompts, Rollouts, Screened, Verdicts, table_name
 
 SHOWN = {Prompts: "prompt_id", Rollouts: "rollout_id", Plans: "plan_id", Examples: "example_id"}
 
@@ -112,13 +112,26 @@ def _belonging(run: Run, key: str, id: str) -> list[str]:
         return [_row_text("verdict", row) for row in run.read(Verdicts).filter(pl.col(key) == id).iter_slices(1)]
     if key != "prompt_id":
         return []
-    rollouts = run.read(Rollouts).filter(pl.col("prompt_id") == id, pl.col("arm") == "solve").sort("sample_index")
+    rollouts = run.read(Rollouts).filter(prompt_id=id, arm="solve", phase="screen").sort("sample_index")
     judged = rollouts.join(latest(run.read(Verdicts)), on="rollout_id", how="left", maintain_order="left")
     lines = [
         f"  {row['rollout_id']}  {row['model'] or '-':<24} {row['outcome'] or 'not judged':<10} {row['reason'] or ''}"
         for row in judged.iter_rows(named=True)
     ]
-    return ["\n".join([f"{len(lines)} solve rollouts", *lines])]
+    solved = "\n".join([f"{len(lines)} solve rollouts", *lines])
+    return [solved, *_plans_of(run, id)]
+
+
+def _plans_of(run: Run, prompt_id: str) -> list[str]:
+    """The plans of a prompt, a line each, with what their trials said; nothing where it has none."""
+    plans = run.read(Plans).filter(prompt_id=prompt_id).sort("plan_id")
+    scores = run.read(PlanScores).select("plan_id", "uplift", "decision")
+    lines = [
+        f"  {row['plan_id']}  {row['decision'] or 'not tried':<10} "
+        f"{'' if row['uplift'] is None else format(row['uplift'], '+.2f'):>6}  {row['strategy'] or row['status']}"
+        for row in plans.join(scores, on="plan_id", how="left", maintain_order="left").iter_rows(named=True)
+    ]
+    return ["\n".join([f"{len(lines)} plans, with their uplift", *lines])] if lines else []
 
 
 def _row_text(title: str, row: pl.DataFrame) -> str:

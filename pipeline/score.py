@@ -4,8 +4,8 @@ A rate is over right and wrong answers; an undecided rollout (cut off, failed, u
 are of one executor, in the phase `search`: the pass rate of the screen is no baseline, since it chose the prompts.
 
 The uplift of the best of several plans, chosen by the same samples, overstates what fresh samples would show: where 4
-plans of a prompt do nothing, 16 samples each and a confidence of 0.9 let one of them `help` for a fifth to a quarter
-of prompts, by .2 to .3 (simulated at pass rates of .1 to .7).
+plans of a prompt do nothing, 16 samples each let one of them `help`, by .2 to .3, for a quarter of the prompts at a
+confidence of 0.9 and for a seventh at 0.95 (simulated at pass rates of .1 to .85).
 """
 
 import math

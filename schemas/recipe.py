@@ -100,7 +100,7 @@ class PlanSettings(Settings):
     n: int = mutable(4, "Plans a prompt.", ge=1, le=64)
     strategies: bool = mutable(True, "List different strategies in one call first; each plan then follows one of them.")
     samples: int = mutable(16, "Samples with each plan, and as many without a plan and with placebos.", ge=1, le=1024)
-    confidence: float = mutable(0.9, "Posterior probability at which a plan helps or hurts.", gt=0.5, lt=1)
+    confidence: float = mutable(0.95, "Posterior probability at which a plan helps or hurts.", gt=0.5, lt=1)
     threshold: float = mutable(
         0.7, "Jaccard similarity from which two plans of a prompt are near-duplicates.", gt=0, le=1
     )
