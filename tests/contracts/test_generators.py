@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,39 @@ TINY = Path(__file__).resolve().parents[2] / "data/models/tiny"
 GENERATORS = plugins.names("generators")
 
 
+class Server(BaseHTTPRequestHandler):
+    """As much of an OpenAI-compatible server as answers."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        content = json.dumps({"choices": [{"message": {"content": "x"}}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def server_url() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+        thread.join()
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> dict[str, dict[str, Any]]:
+def settings(tmp_path: Path, server_url: str) -> dict[str, dict[str, Any]]:
     """Settings with which each generator answers without a network; a new generator adds its own here."""
     rows = [{"key": "1", "said": "x"}, {"key": "1", "said": None}]
     (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return {
         "ctranslate2_model": {"path": str(TINY), "max_tokens": 100},
+        "openai_server": {"model": "m", "base_url": server_url},
         "replay": {"path": str(tmp_path / "r.jsonl"), "columns": {"source_key": "key", "text": "said"}},
     }
 

@@ -21,6 +21,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "datasets": ("pipeline/sources/hub.py",),
     "duckdb": ("pipeline/query.py",),
     "jinja2": ("pipeline/chat_template.py",),
+    "openai": ("pipeline/model_server.py",),
     "prefect": ("flows/",),
     "prefect_ray": ("flows/",),
     "ray": ("pipeline/generators/",),
@@ -30,7 +31,22 @@ HOMES: dict[str, tuple[str, ...]] = {
 }
 """The files, or folders, that may import a library."""
 
-LIGHT = ("flows.cli", ("argilla", "ctranslate2", "datasets", "jinja2", "prefect", "ray", "reasoning_gym", "tokenizers", "torch", "vllm"))
+LIGHT = (
+    "flows.cli",
+    (
+        "argilla",
+        "ctranslate2",
+        "datasets",
+        "jinja2",
+        "openai",
+        "prefect",
+        "ray",
+        "reasoning_gym",
+        "tokenizers",
+        "torch",
+        "vllm",
+    ),
+)
 """A module, and the libraries that importing it must not load: what `coldstart --help` costs."""
 
 
