@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import socket
+import threading
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -416,10 +417,22 @@ def test_stopping_early_hangs_up_on_what_is_in_flight(model_server: Any, faults:
     assert [model_server.hung_up.get(timeout=20) for _ in range(3)] == [True] * 3
 
 
-def test_at_most_so_many_requests_are_in_flight(model_server: Any, faults: Any) -> None:
-    model_server.faults, model_server.stays_broken = [faults.silence], True
-    answer(model_server, asking(*"abcde"), concurrency=1, timeout_s=0.1, max_attempts=1)
-    assert model_server.hung_up.qsize() >= 4
+def test_as_many_requests_are_in_flight_as_concurrency_says(model_server: Any) -> None:
+    two, lock, in_flight, most = threading.Barrier(2), threading.Lock(), Counter[str](), 0
+
+    def together(handler: Any, body: dict[str, Any]) -> None:
+        nonlocal most
+        with lock:
+            in_flight["requests"] += 1
+            most = max(most, in_flight["requests"])
+        two.wait(20)
+        with lock:
+            in_flight["requests"] -= 1
+        handler.reply(200, model_server.completion(body))
+
+    model_server.faults.extend([together] * 6)
+    assert len(answer(model_server, asking(*"abcdef"), concurrency=2)) == 6
+    assert most == 2
 
 
 def test_the_key_comes_from_the_named_variable_alone(model_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
