@@ -44,7 +44,7 @@ def test_tutorial_commands_run_as_written(tmp_path: Path) -> None:
     tutorial = README.split("## Five minutes", 1)[1].split("\n## ", 1)[0]
     blocks = re.findall(r"```bash\n(.*?)```", tutorial, flags=re.DOTALL)
     assert len(blocks) >= 4
-    for folder in ("data/demo", "flows/recipes"):
+    for folder in ("data/models", "flows/recipes"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     script = "set -euo pipefail\n" + "\n".join(blocks)
