@@ -110,7 +110,7 @@ def test_a_field_that_is_refused_is_left_out_from_then_on(model_server: Any, fie
 
 
 def test_greedy_samples_are_asked_one_by_one_as_vllm_wants(model_server: Any) -> None:
-    answer(model_server, asking("a", n=3), temperature=0)
+    answer(model_server, asking("a", n=3), temperature=0, concurrency=1)
     assert n_asked(model_server) == [1, 1, 1]
 
 
@@ -339,20 +339,26 @@ def test_credit_that_ran_out_stops_the_run(model_server: Any, faults: Any) -> No
         answer(model_server, asking("a"))
 
 
-def test_what_came_back_before_the_server_went_is_handed_over(model_server: Any, faults: Any) -> None:
-    requests = asking("a", "b", "c")
-    found: list[Reply] = []
+def test_what_came_back_beside_a_failure_of_the_server_is_handed_over(model_server: Any, faults: Any) -> None:
+    go_on, found = threading.Event(), []
+
+    def by_prompt(handler: Any, body: dict[str, Any]) -> None:
+        prompt = body["messages"][0]["content"]
+        assert prompt == "a" or go_on.wait(20)
+        handler.reply(401 if prompt == "b" else 200, model_server.completion(body))
 
     async def collect() -> None:
-        config = configure(base_url=model_server.url, concurrency=1)
-        async with openai_server.open_generator(config) as generate:
-            async for reply in generate(requests):
-                found.append(reply)
-                model_server.faults.append(faults.status(401))
+        async with openai_server.open_generator(configure(base_url=model_server.url)) as generate:
+            async for reply in generate(asking("a", "b", "c", "d")):
+                found.append(reply.rollout_id)
+                go_on.set()
+                while len(asyncio.all_tasks()) > 1:
+                    await asyncio.sleep(0.01)
 
+    model_server.faults.extend([by_prompt] * 4)
     with pytest.raises(BackendError):
         asyncio.run(collect())
-    assert [reply.rollout_id for reply in found] == ["0-0"]
+    assert sorted(found) == ["0-0", "2-0", "3-0"]
 
 
 def free_port() -> int:
