@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 RECIPES = Path(__file__).resolve().parent / "recipes"
+PILOT = 16
+"""Prompts that a dry run tries out where nothing else is said."""
 
 run_option = click.option("--run", "run_url", metavar="DIR", required=True, help="Run folder: a path or fsspec URL.")
 json_option = click.option("--json", "as_json", is_flag=True, help="A JSON object a line, for machines.")
@@ -52,7 +54,9 @@ def demo(run_url: str) -> None:
     "--dry-run", is_flag=True, help="Write nothing; say which rollouts, tokens and time to expect of each stage."
 )
 @click.option(
-    "--pilot", type=click.IntRange(min=0), help="Prompts that a dry run tries out; 0 asks no model. [default: 16]"
+    "--pilot",
+    type=click.IntRange(min=0),
+    help=f"Prompts that a dry run tries out; 0 asks no model.  [default: {PILOT}]",
 )
 @json_option
 def run(
@@ -68,7 +72,7 @@ def run(
     if pilot is not None and not dry_run:
         raise click.UsageError("--pilot is how many prompts --dry-run tries out; give both or neither")
     if dry_run:
-        _dry_run(recipe, list(overrides), run_url, limit, 16 if pilot is None else pilot, as_json=as_json)
+        _dry_run(recipe, list(overrides), run_url, limit, PILOT if pilot is None else pilot, as_json=as_json)
     else:
         _run(recipe, list(overrides), run_url, limit, as_json=as_json)
 

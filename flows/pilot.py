@@ -61,11 +61,11 @@ def run_pilot(resolved: Resolved, n_prompts: int, limit: int | None = None) -> P
         if n_asked:
             asyncio.run(_open(list(resolved.models.values())))
         costs = _costs(run, follow(_pilot_steps(run, resolved, n_asked)))
-        reasons = run.read(Screened)["reason"].cast(pl.String).value_counts(sort=True, name="n_prompts")
-        n_kept = run.read(Screened).filter(decision="kept").height
-        bands, examples = run.read(Bands), run.read(Examples)
+        screened, bands, examples = run.read(Screened), run.read(Bands), run.read(Examples)
+        reasons = screened.group_by(pl.col("reason").cast(pl.String)).agg(n_prompts=pl.len())
+        n_kept = screened.filter(decision="kept").height
         return Pilot(
-            screened=reasons,
+            screened=reasons.sort("n_prompts", "reason", descending=[True, False]),
             n_prompts=min(n_kept, limit or n_kept),
             n_sampled=min(n_kept, n_asked),
             n_in_band=bands.filter(region="in_band").height,
@@ -90,7 +90,7 @@ def _pilot_steps(run: Run, resolved: Resolved, n_asked: int) -> Iterator[Step]:
 
 
 def _costs(run: Run, done_steps: Iterator[Done]) -> pl.DataFrame:
-    """Carry the steps out; one row a stage, phase, role and arm, in the order of their first step."""
+    """Carry the steps out, and sum up what each cost."""
     costs, known, grows_with = [], run.read(Rollouts), ALL
     for done in done_steps:
         name = done.step.name
@@ -110,7 +110,11 @@ def _costs(run: Run, done_steps: Iterator[Done]) -> pl.DataFrame:
         costs[-1] = costs[-1].with_columns(grows_with=pl.lit(grows_with))
         if name == "bands":
             grows_with = IN_BAND
-    each = pl.concat([pl.DataFrame(schema=STEP_COSTS), *costs], how="diagonal_relaxed")
+    return _summed(pl.concat([pl.DataFrame(schema=STEP_COSTS), *costs], how="diagonal_relaxed"))
+
+
+def _summed(each: pl.DataFrame) -> pl.DataFrame:
+    """One row a stage, phase, role and arm, in the order of their first step."""
     by = ["stage", "phase", "role", "arm", "grows_with"]
     summed = each.group_by(by, maintain_order=True).agg(
         n_prompts=pl.col("prompt_id").n_unique(),

@@ -71,11 +71,48 @@ def test_limit_stops_with_work_owed_and_the_rest_can_follow(coldstart: Call, tmp
     assert coldstart(*command).returncode == 0
 
 
-def test_dry_run_says_what_would_be_sampled_and_writes_nothing(coldstart: Call, tmp_path: Path) -> None:
-    done = coldstart(*RUN, "--run", tmp_path / "run", "--dry-run")
-    assert done.returncode == 0
-    assert "rollouts at most" in done.stdout
+def test_dry_run_says_what_to_expect_and_writes_nothing(coldstart: Call, tmp_path: Path) -> None:
+    done = coldstart(*RUN, "--run", tmp_path / "run", "--dry-run", "--pilot", 4)
+    assert done.returncode == 0, done.stderr
+    for words in ("near_duplicate", "completion tokens", "unknown", "total", "examples:", "the pilot itself:"):
+        assert words in done.stdout
     assert not (tmp_path / "run").exists()
+
+
+def test_dry_run_without_a_pilot_asks_no_model(coldstart: Call, tmp_path: Path) -> None:
+    done = coldstart(*RUN, "--run", tmp_path / "run", "--dry-run", "--pilot", 0, "--json")
+    assert "generate" not in done.stderr
+    *_, solve, plans, total, whole = json_lines(done.stdout)
+    assert (solve["n_rollouts_low"], solve["n_rollouts"], solve["n_rollouts_high"]) == (42 * 8, None, 42 * 16)
+    assert (plans["arm"], total["seconds"], whole["n_examples"]) == ("write_plan", None, None)
+
+
+def test_dry_run_of_a_limit_expects_that_many_prompts(coldstart: Call) -> None:
+    done = coldstart(*RUN, "--limit", 3, "--dry-run", "--json")
+    *_, total, whole = json_lines(done.stdout)
+    assert total["n_prompts"] == whole["n_prompts"] == 3
+    assert total["n_rollouts"] == total["n_rollouts_high"]
+
+
+def test_dry_run_says_that_a_run_is_there_already(coldstart: Call, recorded_run: Path) -> None:
+    before = sorted(recorded_run.rglob("*"))
+    done = coldstart(*RUN, "--run", recorded_run, "--dry-run", "--pilot", 0)
+    assert "rollouts already; the estimate is for a new run" in done.stderr
+    assert sorted(recorded_run.rglob("*")) == before
+
+
+def test_dry_run_without_the_model_is_one_line(coldstart: Call, tmp_path: Path) -> None:
+    refused(coldstart("run", ROOT / "flows/recipes/demo.toml", "--set", f"data={tmp_path}", "--dry-run"), "tiny")
+
+
+def test_a_pilot_belongs_to_a_dry_run(coldstart: Call, tmp_path: Path) -> None:
+    refused(coldstart(*RUN, "--run", tmp_path / "run", "--pilot", 4), "--pilot", "--dry-run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_funnel_of_a_run_comes_as_json_too(coldstart: Call, recorded_run: Path) -> None:
+    done = coldstart(*RUN, "--run", recorded_run, "--json")
+    assert json_lines(done.stdout) == json_lines(coldstart("funnel", "--run", recorded_run, "--json").stdout)
 
 
 def test_status_counts_rows_and_says_who_works(coldstart: Call, recorded_run: Path) -> None:

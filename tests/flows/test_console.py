@@ -1,0 +1,75 @@
+"""Progress where there is no terminal, and how times read."""
+
+from functools import partial
+
+import pytest
+
+from flows.console import PlainProgress, duration, follow
+from flows.steps import Step
+
+
+def progress(clock: list[float], n_owed: int = 100) -> PlainProgress:
+    return PlainProgress("generate", n_owed, clock=lambda: clock[-1])
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().err.splitlines()
+
+
+def test_long_work_says_about_every_half_minute_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = [0.0]
+    advance = progress(clock)
+    for second in range(1, 91):
+        clock.append(float(second))
+        advance(1)
+    assert [line.split()[1:4] for line in lines(capsys)] == [[n, "of", "100"] for n in ("30", "60", "90")]
+
+
+def test_a_line_has_rate_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = [0.0]
+    advance = progress(clock, n_owed=10_000)
+    clock.append(50.0)
+    advance(1_000)
+    (line,) = lines(capsys)
+    assert "1,000 of 10,000 rows" in line
+    assert "20.0 rows/s" in line
+    assert "0:07:30 left" in line
+
+
+def test_short_work_and_the_last_row_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = [0.0]
+    advance = progress(clock)
+    advance(0)
+    clock.append(29.0)
+    advance(50)
+    clock.append(60.0)
+    advance(50)
+    assert lines(capsys) == []
+
+
+def test_nothing_finished_yet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = [0.0]
+    advance = progress(clock)
+    clock.append(40.0)
+    advance(0)
+    assert lines(capsys) == []
+
+
+def test_a_step_is_carried_out_before_the_next_is_asked_for() -> None:
+    seen: list[str] = []
+    names = ("collect", "screen")
+    found = follow(Step(name, [partial(lambda name, _: seen.append(name), name)]) for name in names)
+    assert next(found).step.name == "collect"
+    assert seen == ["collect"]
+
+
+def test_the_first_row_is_no_later_than_the_last() -> None:
+    (done,) = follow([Step("verify", [lambda advance: advance(1), lambda advance: advance(1)], n_rows=2)])
+    assert 0 <= done.first_row_s <= done.seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (59.94, "59.9 s"), (59.96, "0:01:00"), (86_400, "24:00:00")]
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
