@@ -123,7 +123,10 @@ _HANOI: dict[str, Any] = {
         },
     },
 }  # fmt: skip
-_INSERTION: dict[str, Any] = {"dataset": "string_insertion", "entry": {"question": "ABCD", "answer": "ABCDA", "metadata": {}}}
+_INSERTION: dict[str, Any] = {
+    "dataset": "string_insertion",
+    "entry": {"question": "ABCD", "answer": "ABCDA", "metadata": {}},
+}
 _ATTACK = "[setattr(__import__('builtins'), 'eval', lambda _: 'ABCDA')]"
 
 EXAMPLES = [
