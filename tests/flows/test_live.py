@@ -21,7 +21,7 @@ from schemas.tables import TABLES, Bands, Examples, PassRates, Plans, PlanScores
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = ROOT / "flows/recipes/demo.toml"
-SETTINGS = [f"data={ROOT / 'data/models'}", "sources.puzzles.size=8", "plans.samples=8", "work.shard_rows=100"]
+SETTINGS = [f"data={ROOT / 'data/models'}", "sources.puzzles.size=5", "plans.samples=8", "work.shard_rows=100"]
 COMMAND = [
     Path(sys.executable).parent / "coldstart", "run", RECIPE,
     *(word for setting in SETTINGS for word in ("--set", setting)), "--run",
