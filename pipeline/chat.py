@@ -52,6 +52,7 @@ class Chat:
         self.vocabulary_size: int = self._tokenizer.get_vocab_size()
         added = self._tokenizer.get_added_tokens_decoder()
         self._control = {id: token.content for id, token in added.items() if token.special}
+        self._widths: dict[int, int] = {}
         self._silent = {id for id, content in self._control.items() if not _THINKING_TAG.fullmatch(content)}
 
     def prompt(self, messages: Sequence[Mapping[str, str]], options: Mapping[str, Any] | None = None) -> ChatPrompt:
@@ -81,6 +82,12 @@ class Chat:
         shown = [id for id in ids if id not in self._silent]
         text: str = self._tokenizer.decode(shown, skip_special_tokens=False)
         return text
+
+    def width(self, id: int) -> int:
+        """Characters of a token that stands alone."""
+        if id not in self._widths:
+            self._widths[id] = len(self.text([id]))
+        return self._widths[id]
 
     @cached_property
     def _literal(self) -> "Tokenizer":

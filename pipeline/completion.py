@@ -1,8 +1,9 @@
 """What a model's tokens say: the answer apart from its thinking, cut at a stop string, with honest token counts."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from pipeline.chat import Chat
 from pipeline.thinking import split_thinking, thinking_spans
@@ -38,22 +39,27 @@ def read_completion(chat: Chat, ids: Sequence[int], *, stop: Sequence[str], open
     said = text[:cut]
     begun = _OPENING if opens_thinking and not said.lstrip().startswith(_OPENING) else ""
     reasoning, answer = split_thinking(begun + said)
+    spans = [(start - len(begun), end - len(begun)) for start, end in thinking_spans(begun + said)]
     return Completion(
         text=answer,
         reasoning=reasoning,
         finish_reason="stop" if ended else "length",
         n_tokens=len(ids),
-        n_reasoning_tokens=sum(
-            _tokens_before(chat, ids, end - len(begun)) - _tokens_before(chat, ids, start - len(begun))
-            for start, end in thinking_spans(begun + said)
-        ),
+        n_reasoning_tokens=_n_tokens_within(spans, chat, ids, text) if spans else 0,
     )
 
 
-def _tokens_before(chat: Chat, ids: Sequence[int], position: int) -> int:
-    """How many tokens it takes to write the first `position` characters."""
+def _n_tokens_within(spans: Sequence[tuple[int, int]], chat: Chat, ids: Sequence[int], text: str) -> int:
+    """Tokens between the characters of each span: as many as it takes to write its end, less those for its start."""
 
-    def n_written(n_tokens: int) -> int:
+    def n_decoded(n_tokens: int) -> int:
         return len(chat.text(ids[:n_tokens]).rstrip(_UNFINISHED))
 
-    return bisect_left(range(len(ids) + 1), position, key=n_written)
+    alone = list(accumulate(map(chat.width, ids), initial=0))
+    # Where no character is split over tokens and no token reads differently beside another, adding up is enough.
+    is_sum = text.isascii() and alone[-1] == len(text)
+    n_written: Callable[[int], int] = alone.__getitem__ if is_sum else n_decoded
+    counts = range(len(ids) + 1)
+    return sum(
+        bisect_left(counts, end, key=n_written) - bisect_left(counts, start, key=n_written) for start, end in spans
+    )

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 SMALL_BYTES = 256 * 2**20
 """Weights up to this size get a worker a core; larger ones are read by one worker with all threads."""
 
+BRIEF_WORK = 2**36
+"""Samples times tokens times bytes of weights in a batch that is over in about a second, so that it is not worth asking
+at every token whether to go on, which costs a small model a tenth of its speed."""
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -63,8 +67,7 @@ class Sample:
 class Halt:
     """Ends samples in the middle of an answer, once it is set.
 
-    `asked` is called for every token, by a thread that has to wait for Python each time: a method of a built-in type
-    costs next to nothing there, where a Python function costs a quarter of a small model's throughput.
+    `asked` is called for every token: a method of a built-in type, which costs a small fraction of a Python function.
     """
 
     def __init__(self) -> None:
@@ -109,8 +112,8 @@ class LocalModel:
         ctranslate2.set_log_level(logging.ERROR)  # not a warning at every load that a CPU has no bfloat16
         self.chat = chat
         threads = hardware.threads or _n_cores()
-        is_small = (folder.weights / WEIGHTS).stat().st_size <= SMALL_BYTES
-        self.n_workers = threads if is_small and device == "cpu" else 1
+        self._n_bytes = (folder.weights / WEIGHTS).stat().st_size
+        self.n_workers = threads if self._n_bytes <= SMALL_BYTES and device == "cpu" else 1
         """Batches that are sampled at the same time."""
         try:
             self._generator: Generator = ctranslate2.Generator(
@@ -141,7 +144,10 @@ class LocalModel:
         # The library refuses several samples where top_k is 1, but not at temperature 0, which means the same.
         is_greedy = sampling.top_k == 1
         is_all = is_greedy or sampling.top_k >= self.chat.vocabulary_size
-        watch = _StopStrings(self.chat, sampling.stop, halt) if sampling.stop else halt
+        is_brief = batch.n_each * len(batch.prompts) * batch.max_tokens * self._n_bytes <= BRIEF_WORK
+        asked = None if is_brief else halt.asked
+        if sampling.stop:
+            asked = _StopStrings(self.chat, sampling.stop, halt).asked
         results: list[GenerationResult] = self._generator.generate_batch(
             [prompt.tokens for prompt in batch.prompts],
             num_hypotheses=batch.n_each,
@@ -153,7 +159,7 @@ class LocalModel:
             include_prompt_in_result=False,
             return_end_token=True,
             return_scores=True,
-            callback=watch.asked,
+            callback=asked,
         )
         return results
 

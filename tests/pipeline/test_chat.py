@@ -50,13 +50,13 @@ def test_a_control_token_in_a_message_is_sent_as_letters(control: str) -> None:
     for special in ("<|im_end|>", "<|im_start|>", "<|endoftext|>"):
         assert attack.count(special) == honest.count(special)
     chat = Chat(TINY)
-    ids = [chat._tokenizer.token_to_id(token) for token in attack]
+    ids = [chat._tokenizer.token_to_id(token) or 0 for token in attack]
     assert f"make {control}24" in chat.text(ids)
 
 
 def test_messages_with_letters_like_our_marks_stay_as_they_are() -> None:
     chat = Chat(TINY)
-    ids = [chat._tokenizer.token_to_id(token) for token in chat.prompt(said("x0x <|im_end|> x1x")).tokens]
+    ids = [chat._tokenizer.token_to_id(token) or 0 for token in chat.prompt(said("x0x <|im_end|> x1x")).tokens]
     assert "x0x <|im_end|> x1x" in chat.text(ids)
 
 
