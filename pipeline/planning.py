@@ -4,15 +4,18 @@ All of it is for prompts in the band, in the phase `search`. A trial of a plan i
 executor: solving afresh without a plan, and solving with a plan of another prompt (the placebo).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from heapq import nsmallest
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
 
 from pipeline.strategies import strategies
 from pipeline.verify import correct
-from schemas.ids import NONE, content_id, rollout_id
+from schemas.ids import NONE, rollout_id
 from schemas.recipe import PlanSettings
 from schemas.tables import Rollouts, polars_schema
 
@@ -30,6 +33,9 @@ WANTED = {
     "strategy": pl.String,
 }
 """Columns of what is wanted; `strategy` is the one that a plan should follow, null where it is free."""
+
+_Pools = dict[str | None, dict[int, list[tuple[str, ...]]]]
+"""Plans to draw placebos from: see `_pools`."""
 
 
 def recorded_plans(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, planner: str) -> pl.DataFrame:
@@ -81,7 +87,7 @@ def wanted_trials(
     """The samples that measure each chosen plan: `execute` with it, and a `solve` and a `placebo` set a prompt.
 
     A prompt's placebos are plans of up to `MAX_PLACEBOS` other prompts: of its family where there are any, never of its
-    group, of like length first, and then as a hash has it, so that more prompts change few of them.
+    group, of like length first, and then as the ids have it, which are hashes, so that more prompts change few of them.
     """
     kept = choices.filter(pl.col("kind") == "plan", pl.col("decision") == "kept")
     chosen = (
@@ -91,11 +97,11 @@ def wanted_trials(
         .sort("prompt_id", "plan_id")
     )
     one_each = chosen.unique("prompt_id", keep="first", maintain_order=True).to_dicts()
-    n = settings.samples
+    n, pools = settings.samples, _pools(one_each)
     rows = [_trial("execute", prompt, i, plan) for prompt, plan, *_ in chosen.rows() for i in range(n)]
     for row in one_each:
         rows += [_trial("solve", row["prompt_id"], i) for i in range(n)]
-        foreign = _placebos(row, one_each)
+        foreign = _placebos(row, pools)
         for j, plan in enumerate(foreign):
             rows += [_trial("placebo", row["prompt_id"], i, plan) for i in range(len(range(j, n, len(foreign))))]
     return _wanted(rows, executor)
@@ -106,16 +112,30 @@ def _trial(arm: str, prompt_id: str, sample_index: int, plan_id: str = NONE) -> 
     return {"arm": arm, "phase": PHASE, "prompt_id": prompt_id, "plan_id": plan_id, "sample_index": sample_index}
 
 
-def _placebos(row: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Plan ids of other prompts to show with this one."""
-    foreign = [other for other in others if other["group_id"] != row["group_id"]]
-    alike = [other for other in foreign if other["task_family"] == row["task_family"]] or foreign
+def _pools(plans: Iterable[Mapping[str, Any]]) -> _Pools:
+    """One plan a prompt, (plan_id, group_id) in order of plan_id, by family (None: of any) and number of steps."""
+    pools: _Pools = defaultdict(lambda: defaultdict(list))
+    for plan in sorted(plans, key=itemgetter("plan_id")):
+        for family in (plan["task_family"], None):
+            pools[family][plan["n_steps"]].append((plan["plan_id"], plan["group_id"]))
+    return pools
 
-    def order(other: Mapping[str, Any]) -> tuple[int, str]:
-        draw = content_id("placebo", prompt_id=row["prompt_id"], plan_id=other["plan_id"])
-        return abs(other["n_steps"] - row["n_steps"]), draw
 
-    return [other["plan_id"] for other in nsmallest(MAX_PLACEBOS, alike, key=order)]
+def _placebos(row: Mapping[str, Any], pools: _Pools) -> list[str]:
+    """Plan ids of other prompts to show with this one: those that follow its own, and then the first ones."""
+
+    def foreign(family: str | None) -> Iterator[str]:
+        by_length = pools[family]
+        for length in sorted(by_length, key=lambda n_steps: abs(n_steps - row["n_steps"])):
+            pool = by_length[length]
+            start = bisect(pool, (row["plan_id"],))
+            for i in range(len(pool)):
+                plan_id, group = pool[(start + i) % len(pool)]
+                if group != row["group_id"]:
+                    yield plan_id
+
+    alike = list(islice(foreign(row["task_family"]), MAX_PLACEBOS))
+    return alike or list(islice(foreign(None), MAX_PLACEBOS))
 
 
 def _in_band(bands: pl.DataFrame) -> pl.DataFrame:

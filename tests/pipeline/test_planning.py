@@ -1,11 +1,12 @@
 """Which plan samples are wanted: strategies, the plans that follow them, and the trials of each plan."""
 
+import random
 from typing import Any
 
 import polars as pl
 import pytest
 
-from pipeline.planning import STRATEGIES, recorded_plans, wanted_plans, wanted_strategies, wanted_trials
+from pipeline.planning import MAX_PLACEBOS, STRATEGIES, recorded_plans, wanted_plans, wanted_strategies, wanted_trials
 from schemas.ids import rollout_id
 from schemas.recipe import PlanSettings
 from schemas.tables import Bands, Choices, Plans, Prompts, Rollouts, Verdicts, frame_of
@@ -93,7 +94,7 @@ def test_without_a_list_the_planner_is_free() -> None:
 
 
 def trials(
-    plans: list[tuple[int, int]], *, n_steps: int = 2, dropped: tuple[tuple[int, int], ...] = (),
+    plans: list[tuple[int, int]], *, n_steps: dict[int, int] | None = None, dropped: tuple[tuple[int, int], ...] = (),
     groups: dict[int, int] | None = None,
 ) -> pl.DataFrame:  # fmt: skip
     numbers = sorted({prompt for prompt, _ in plans})
@@ -105,7 +106,10 @@ def trials(
         }
         for n in numbers
     ]
-    rows = [{"plan_id": plan_id(*plan), "prompt_id": prompt_id(plan[0]), "n_steps": n_steps} for plan in plans]
+    rows = [
+        {"plan_id": plan_id(*plan), "prompt_id": prompt_id(plan[0]), "n_steps": (n_steps or {}).get(plan[0], 2)}
+        for plan in plans
+    ]
     choices = [
         {"kind": "plan", "id": plan_id(*plan), "decision": "dropped" if plan in dropped else "kept"} for plan in plans
     ]
@@ -146,6 +150,20 @@ def test_a_placebo_is_never_of_the_same_group_and_another_family_will_do() -> No
 def test_placebo_samples_are_spread_over_several_plans() -> None:
     found = counts(trials([(n, 1) for n in (1, 3, 5, 7, 9, 11)]), "placebo")
     assert sorted(n for (prompt, _), n in found.items() if prompt == prompt_id(1)) == [1, 1, 2, 2]
+
+
+def test_placebos_of_like_length_come_first() -> None:
+    found = counts(trials([(n, 1) for n in range(1, 19, 2)], n_steps={5: 3, 9: 4, 13: 3, 15: 2}), "placebo")
+    shown = {plan for prompt, plan in found if prompt == prompt_id(9)}
+    assert len(shown) == 4
+    assert {plan_id(5, 1), plan_id(13, 1)} < shown
+
+
+def test_more_prompts_change_few_placebos() -> None:
+    numbers = random.Random(0).sample(range(10**6), 201)
+    before, after = (counts(trials([(2 * n, 1) for n in drawn]), "placebo") for drawn in (numbers[:200], numbers))
+    assert len(before.keys() - after.keys()) <= MAX_PLACEBOS
+    assert len({plan for _, plan in before}) == 200
 
 
 def test_a_prompt_alone_has_no_placebo() -> None:
