@@ -1,5 +1,6 @@
 """The command line: every verb is a thin layer over a Python function, and is imported only when it is called."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 RECIPES = Path(__file__).resolve().parent / "recipes"
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 PILOT = 16
 """Prompts that a dry run tries out where nothing else is said."""
 
@@ -246,7 +248,7 @@ def _existing(run_url: str) -> "Run":
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point: errors made on purpose are one line and an exit code; anything else keeps its trace."""
+    """Entry point: errors made on purpose and a full disk are one line and an exit code; all else keeps its trace."""
     try:
         sys.exit(cli(arguments, standalone_mode=False) or 0)
     except click.exceptions.Abort:
@@ -260,3 +262,9 @@ def main(arguments: list[str] | None = None) -> None:
 
         click.echo(f"coldstart: {clean(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"coldstart: {where}{error.strerror}; free some space: the same command then goes on", err=True)
+        sys.exit(CurationError.exit_code)

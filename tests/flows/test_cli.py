@@ -400,6 +400,14 @@ def test_the_installed_command_ends_with_one_line_and_exit_code_two(tmp_path: Pa
     refused(subprocess.run(command, capture_output=True, text=True), "there is no run here")
 
 
+def test_a_full_disk_is_one_line(recorded_run: Path) -> None:
+    command = [Path(sys.executable).parent / "coldstart", "status", "--run", recorded_run]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "coldstart: No space left on device; free some space: the same command then goes on\n"
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nsys.argv = ['coldstart', '--help']\nfrom flows.cli import main\n"
