@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import socket
 import threading
 from collections import Counter
@@ -15,11 +16,14 @@ import pytest
 from flows.cli import main
 from pipeline import plugins
 from pipeline.generators import Reply, Request, openai_server
-from schemas.errors import BackendError, RecipeError
+from pipeline.store import open_run
+from schemas.errors import BackendError, NoExamples, RecipeError
 from schemas.recipe import Origin, identity_fields
+from schemas.tables import PassRates
 
 pytestmark = pytest.mark.server
 
+README = (Path(__file__).resolve().parents[3] / "README.md").read_text()
 KEY = "sk-this-is-secret"
 NOWHERE = SimpleNamespace(url="http://127.0.0.1:1/v1")
 
@@ -403,6 +407,21 @@ def test_the_command_line_shows_one_line_and_exits_1(tmp_path: Path, capsys: pyt
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert (left.value.code, last[:28]) == (1, "coldstart: http://127.0.0.1:"), last
     assert "cannot be reached" in last
+
+
+def test_the_readmes_recipe_for_data_of_your_own_runs(model_server: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    own_data = README.split("## Your own data", 1)[1].split("\n## ", 1)[0]
+    for name, language in (("questions.jsonl", "json"), ("mine.toml", "toml")):
+        text = re.search(rf"```{language}\n(.*?)```", own_data, flags=re.DOTALL)
+        assert text
+        (tmp_path / name).write_text(re.sub(r"http://127.0.0.1:800\d/v1", model_server.url, text[1]))
+    monkeypatch.chdir(tmp_path)
+    model_server.message = {"content": "3 * 12 - 8 = 28, so the answer is 28"}
+    with pytest.raises(SystemExit) as left:
+        main(["run", "mine.toml"])
+    assert left.value.code == NoExamples.exit_code
+    rates = open_run("data/runs/mine").read(PassRates)
+    assert rates.select("arm", "n_incorrect", "region").rows() == [("solve", 0, "too_easy")]
 
 
 # Stopping, secrets, settings
