@@ -6,7 +6,6 @@ cannot be read.
 """
 
 import ast
-import difflib
 import importlib
 import importlib.metadata
 import json
@@ -19,6 +18,7 @@ from typing import Any
 
 from pipeline.limited import CallFailed, LimitedWorkers
 from schemas.errors import RecipeError
+from schemas.messages import did_you_mean
 
 LIBRARY = "reasoning-gym"
 FAMILIES_FILE = Path(__file__).with_name("gym_families.json")
@@ -56,9 +56,7 @@ def family_error(name: str) -> str | None:
     if name in families():
         reason = families()[name]
         return None if reason is None else f"the family {name!r} is not admitted, {reason} (see docs/reasoning-gym.md)"
-    near = difflib.get_close_matches(name, families(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "; docs/reasoning-gym.md lists them"
-    return f"unknown family {name!r}{hint}"
+    return f"unknown family {name!r}{did_you_mean(name, families(), 'docs/reasoning-gym.md lists them')}"
 
 
 def version() -> str:

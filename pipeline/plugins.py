@@ -4,7 +4,6 @@ A plug-in is one module in `pipeline/sources`, `generators`, `verifiers` or `exp
 written in that package's docstring.
 """
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from schemas.errors import RecipeError
+from schemas.messages import did_you_mean
 from schemas.recipe import Origin
 
 
@@ -31,11 +31,8 @@ def load(kind: str, name: str, *, where: str = "") -> ModuleType:
     """The module of a plug-in. `where` is the recipe field or file line that named it, for the error."""
     known = names(kind)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise RecipeError(
-            f"{where}{': ' if where else ''}unknown {kind[:-1]} {name!r}; there are {', '.join(known)}{hint}"
-        )
+        there = f"there are {', '.join(known)}{did_you_mean(name, known)}"
+        raise RecipeError(f"{where}{': ' if where else ''}unknown {kind[:-1]} {name!r}; {there}")
     return importlib.import_module(f"pipeline.{kind}.{name}")
 
 

@@ -5,7 +5,6 @@ surrogates (which no UTF-8 file can hold) become U+FFFD, and a file that cannot 
 Writing is whole or not at all, and local.
 """
 
-import difflib
 import gzip
 import hashlib
 import io
@@ -23,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import SchemaError
-from schemas.messages import first_line, short
+from schemas.messages import did_you_mean, first_line, short
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet", ".csv")
 REPLACEMENT = "\ufffd"
@@ -97,10 +96,8 @@ def require_column(name: str, names: Iterable[str], where: str | Path) -> None:
     names = [str(known) for known in names]
     if name in names:
         return
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
     shown = " ".join(", ".join(names).split()) or "no columns"
-    raise SchemaError(f"{where}: no column {name!r}; it has {shown[:300]}{hint}")
+    raise SchemaError(f"{where}: no column {name!r}; it has {shown[:300]}{did_you_mean(name, names)}")
 
 
 def require_unique(frame: pl.DataFrame, column: str, path: str | Path) -> None:

@@ -5,7 +5,6 @@ all files is part of every `generator_id`, so that rollouts of two wordings are 
 never changes: a better wording is a new folder, `plain-2` beside `plain-1`.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from string import Formatter
 
 from schemas.errors import RecipeError
 from schemas.ids import content_id
+from schemas.messages import did_you_mean
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -71,9 +71,8 @@ def _unknown(name: str) -> str:
     if "/" in name:
         return f"there is no template folder {name}; it holds {', '.join(f'{kind}.txt' for kind in FIELDS)}"
     known = template_names()
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-    return f"unknown template {name!r}; {hint} (a folder of your own is named with a slash, such as ./{name})"
+    hint = did_you_mean(name, known, f"there are {', '.join(known)}")
+    return f"unknown template {name!r}{hint} (a folder of your own is named with a slash, such as ./{name})"
 
 
 def _text(path: Path, kind: str, where: str) -> str:

@@ -1,6 +1,8 @@
 """Values and errors in messages of one line."""
 
+import difflib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -24,3 +26,14 @@ def first_line(error: BaseException) -> str:
     ('KeyError', 'no')
     """
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The end of a message on an unknown name: the nearest of the known ones, else `otherwise`; empty without either.
+
+    >>> did_you_mean("lo", ["low", "high"]), did_you_mean("x", ["low"], "there is only low"), did_you_mean("x", [])
+    ("; did you mean 'low'?", '; there is only low', '')
+    """
+    near = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else otherwise
+    return hint and f"; {hint}"

@@ -5,7 +5,6 @@ may change between two commands on one folder. `[sources.NAME]` and `[models.ROL
 other fields belong to that plug-in and are checked by its own `Config`.
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.errors import RecipeError
-from schemas.messages import short
+from schemas.messages import did_you_mean, short
 
 
 class Settings(BaseModel):
@@ -245,9 +244,8 @@ def explain(error: ValidationError, model: type[BaseModel], place: str, at: Sequ
     field = ".".join([*at, *location])
     if first["type"] == "extra_forbidden":
         known = _keys_at(model, location[:-1])
-        near = difflib.get_close_matches(location[-1], known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-        return f"{place}: unknown key {field!r}; {hint}"
+        hint = did_you_mean(location[-1], known, f"there are {', '.join(known)}")
+        return f"{place}: unknown key {field!r}{hint}"
     if first["type"] == "missing":
         return f"{place}: {field!r} is missing; it is required"
     message = first["msg"].removeprefix("Value error, ")

@@ -5,7 +5,6 @@ the initial state and the goal alone, in an order of its own, so that equal prob
 files list the facts. The verifier is `strips`.
 """
 
-import difflib
 import hashlib
 import io
 import lzma
@@ -27,7 +26,7 @@ from pipeline.sources import Prompt
 from pipeline.wording import Wording
 from schemas.errors import SchemaError
 from schemas.ids import canonical_json
-from schemas.messages import first_line
+from schemas.messages import did_you_mean, first_line
 from schemas.recipe import Settings
 
 VERIFIER = "strips"
@@ -133,8 +132,7 @@ def _check_phrases(config: Config, domain: str) -> None:
     words = sorted(set(re.findall(r"[^\s()]+", domain.lower())))
     for name in config.phrases:
         if name.lower() not in words:
-            near = difflib.get_close_matches(name.lower(), words, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name.lower(), words)
             raise SchemaError(f"{config.domain}: phrases: no predicate or action {name!r} in it{hint}")
 
 

@@ -4,7 +4,6 @@ The puzzles of a family and level come in an order that `seed` decides: a larger
 that the embedded model was trained on are left out unless `held_out` is false.
 """
 
-import difflib
 from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated, Literal
@@ -16,6 +15,7 @@ from pipeline.puzzles import FAMILIES, VERSION, Puzzle, check_level, puzzles
 from pipeline.sources import Prompt
 from schemas.errors import RecipeError
 from schemas.ids import canonical_json, content_id
+from schemas.messages import did_you_mean
 from schemas.recipe import Settings
 
 VERIFIER = "procedural"
@@ -53,9 +53,8 @@ class Config(Settings):
     def _are_known(cls, families: dict[str, list[int]]) -> dict[str, list[int]]:
         for name, levels in families.items():
             if name not in FAMILIES:
-                near = difflib.get_close_matches(name, FAMILIES, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(FAMILIES)}"
-                raise ValueError(f"unknown family {name!r}; {hint}")
+                hint = did_you_mean(name, FAMILIES, f"there are {', '.join(FAMILIES)}")
+                raise ValueError(f"unknown family {name!r}{hint}")
             for level in levels:
                 check_level(name, level)
         return {name: sorted(set(families[name])) for name in sorted(families)}
