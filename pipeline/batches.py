@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.chat import Chat, ChatPrompt
 from pipeline.chat_template import TemplateRefusedError
-from pipeline.generators import CONTEXT_OVERFLOW, Reply, Request
-from schemas.ids import canonical_json
+from pipeline.generators import CONTEXT_OVERFLOW, Reply, Request, failed_reply, samples_by_prompt
 
 TEMPLATE_REFUSED = "template_refused"
 """The model's chat template does not take these messages."""
@@ -48,19 +47,17 @@ def make_batches(
 ) -> tuple[list[Reply], list[Batch]]:
     """Failures of requests that cannot be asked, and batches of the others, long prompts first.
 
-    Requests with equal messages are samples of one prompt. A prompt that leaves no room for an answer is a
-    CONTEXT_OVERFLOW; one that leaves too little gets a batch with shorter answers.
+    A prompt that leaves no room for an answer is a CONTEXT_OVERFLOW; one that leaves too little gets a batch with
+    shorter answers.
     """
-    samples: dict[str, list[Request]] = defaultdict(list)
-    for request in requests:
-        samples[canonical_json(request.messages)].append(request)
     failures: list[Reply] = []
     alike: dict[tuple[int, int], list[tuple[ChatPrompt, list[Request]]]] = defaultdict(list)
-    for group in samples.values():
+    for group in samples_by_prompt(requests):
         try:
             prompt = chat.prompt(group[0].messages, options)
         except TemplateRefusedError as error:
-            failures += [failure(request, TEMPLATE_REFUSED, f"the model's chat template: {error}") for request in group]
+            said = f"the model's chat template: {error}"
+            failures += [failed_reply(request, TEMPLATE_REFUSED, said) for request in group]
             continue
         room = limits.max_tokens if limits.n_context is None else limits.n_context - len(prompt.tokens)
         if room < 1:
@@ -91,11 +88,4 @@ def _packed(
 def _overflow(request: Request, prompt: ChatPrompt, limits: Limits) -> Reply:
     n_tokens = len(prompt.tokens)
     error = f"the prompt has {n_tokens} tokens, and the model's context of {limits.n_context} leaves none for an answer"
-    return failure(request, CONTEXT_OVERFLOW, error, n_tokens)
-
-
-def failure(request: Request, kind: str, error: str, n_prompt_tokens: int | None = None) -> Reply:
-    """The reply to a request that brought no text."""
-    return Reply(
-        request.rollout_id, finish_reason="error", error_kind=kind, error=error, n_prompt_tokens=n_prompt_tokens
-    )
+    return replace(failed_reply(request, CONTEXT_OVERFLOW, error), n_prompt_tokens=n_tokens)

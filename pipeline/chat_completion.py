@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from pipeline.generators import Reply, Request
+from pipeline.generators import Reply, Request, failed_reply
 from pipeline.recordings import FINISH_REASONS
 from pipeline.thinking import split_thinking
 
@@ -112,11 +112,6 @@ def replies(completion: Completion, requests: Sequence[Request], model: str) -> 
         yield _reply(request, choice, own, completion.model or model)
 
 
-def failed(request: Request, kind: str, text: str) -> Reply:
-    """The reply to a request that failed."""
-    return Reply(request.rollout_id, finish_reason="error", error_kind=kind, error=text)
-
-
 def _reply(request: Request, choice: Choice, usage: Usage, model: str) -> Reply:
     said = choice.message
     # A server that does not say how an answer ended gave all of it.
@@ -124,7 +119,7 @@ def _reply(request: Request, choice: Choice, usage: Usage, model: str) -> Reply:
     finish = next((ours for ours in ("stop", "length") if ended in FINISH_REASONS[ours]), None)
     if finish is None:
         kind = CONTENT_FILTER if ended in _FILTERED else BAD_RESPONSE
-        return failed(request, kind, f"the server ended the answer with finish_reason {ended[:80]!r}")
+        return failed_reply(request, kind, f"the server ended the answer with finish_reason {ended[:80]!r}")
     thought, text = split_thinking(said.content or said.refusal or "")
     reasoning = "\n\n".join(filter(None, [said.reasoning or said.reasoning_content, thought])) or None
     return Reply(

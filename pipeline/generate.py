@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from pipeline import plugins
-from pipeline.generators import NOT_RUN, Generate, Reply, Request
+from pipeline.generators import NOT_RUN, Generate, Reply, Request, failed_reply
 from pipeline.plan_schema import PLAN_SCHEMA, STRATEGIES_SCHEMA
 from pipeline.plan_text import render_plan
 from pipeline.planning import STRATEGIES
@@ -61,7 +61,7 @@ def work(owed: pl.DataFrame, prompts: pl.DataFrame, plans: pl.DataFrame, config:
         if asked := left.pop(reply.rollout_id, None):
             yield _row(*asked, reply, config)
     for sample, request in left.values():
-        reply = Reply(request.rollout_id, error_kind=NO_REPLY, error="the generator gave no reply to this request")
+        reply = failed_reply(request, NO_REPLY, "the generator gave no reply to this request")
         yield _row(sample, request, reply, config)
 
 

@@ -16,10 +16,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from pipeline.batches import Batch, Limits, failure, make_batches
+from pipeline.batches import Batch, Limits, make_batches
 from pipeline.chat import Chat
 from pipeline.completion import read_completion
-from pipeline.generators import Generate, Reply, Request
+from pipeline.generators import Generate, Reply, Request, failed_reply
 from pipeline.local_model import Halt, Hardware, LocalModel, Sample, Sampling, loaded_model, usable_device
 from pipeline.model_folder import ModelFolder, find_model
 from schemas.errors import RecipeError
@@ -127,7 +127,7 @@ def _sample(batch: Batch, halt: Halt, *, model: LocalModel, config: Config, name
         return [_reply(sample, model.chat, config, name) for sample in model.samples(batch, sampling, halt)]
     except (RuntimeError, ValueError, MemoryError) as error:
         asked = itertools.chain.from_iterable(batch.requests)
-        return [failure(request, GENERATION_FAILED, first_line(error)) for request in asked]
+        return [failed_reply(request, GENERATION_FAILED, first_line(error)) for request in asked]
 
 
 def _reply(sample: Sample, chat: Chat, config: Config, name: str) -> Reply:

@@ -6,7 +6,6 @@ one. What it can do is learned from its first answers, and remembered by this pr
 
 import asyncio
 import importlib.util
-import json
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -18,8 +17,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, JsonValue, field_validator
 
-from pipeline.chat_completion import Completion, RequestFailed, failed, replies
-from pipeline.generators import CONTEXT_OVERFLOW, Generate, Reply, Request
+from pipeline.chat_completion import Completion, RequestFailed, replies
+from pipeline.generators import CONTEXT_OVERFLOW, Generate, Reply, Request, failed_reply, samples_by_prompt
 from schemas.errors import RecipeError
 from schemas.recipe import Settings, identity_fields, mutable
 
@@ -152,7 +151,7 @@ class _Asking:
     in_flight: set["asyncio.Task[tuple[list[Reply], list[Request]]]"] = field(default_factory=set)
 
     async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Reply]:
-        todo = deque(_groups(requests))
+        todo = deque(samples_by_prompt(requests))
         while todo or self.in_flight:
             while todo and len(self.in_flight) < self.config.concurrency:
                 self.in_flight.add(asyncio.create_task(self._ask(self._take(todo))))
@@ -184,7 +183,7 @@ class _Asking:
         try:
             completion = await self._complete(requests)
         except RequestFailed as failure:
-            return [failed(request, failure.kind, failure.text) for request in requests], []
+            return [failed_reply(request, failure.kind, failure.text) for request in requests], []
         answered = list(replies(completion, requests, self.config.model))
         return answered, requests[len(answered) :]
 
@@ -207,14 +206,6 @@ class _Asking:
         if len(completion.choices) < n:
             self.can.takes_n = False
         return completion
-
-
-def _groups(requests: Sequence[Request]) -> list[list[Request]]:
-    """Requests that are samples of one prompt, together."""
-    groups: dict[str, list[Request]] = {}
-    for request in requests:
-        groups.setdefault(json.dumps([request.messages, request.response_schema], sort_keys=True), []).append(request)
-    return list(groups.values())
 
 
 def _body(request: Request, config: Config, n: int, counts: bool) -> dict[str, Any]:

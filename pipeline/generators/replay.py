@@ -18,7 +18,7 @@ from typing import Any
 import fsspec
 from pydantic import Field
 
-from pipeline.generators import NOT_RUN, Generate, Reply, Request
+from pipeline.generators import NOT_RUN, Generate, Reply, Request, failed_reply
 from pipeline.recordings import Columns, count_of, recorded_reply
 from pipeline.records import Row, matches
 from pipeline.rows import file_digest, iter_records, place
@@ -65,8 +65,7 @@ async def open_generator(config: Config) -> AsyncIterator[Generate]:
 def _reply(request: Request, replies: list[Reply]) -> Reply:
     if request.sample_index < len(replies):
         return replace(replies[request.sample_index], rollout_id=request.rollout_id)
-    error = f"the recording has {len(replies)} responses to this prompt"
-    return Reply(request.rollout_id, finish_reason="error", error_kind=NOT_RUN, error=error)
+    return failed_reply(request, NOT_RUN, f"the recording has {len(replies)} responses to this prompt")
 
 
 @dataclass(frozen=True)
