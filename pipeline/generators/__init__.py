@@ -18,8 +18,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.ids import canonical_json
-
 NOT_RUN = "not_run"
 """The error_kind of a sample that was never produced, such as one beyond the end of a recording."""
 
@@ -67,21 +65,6 @@ class Reply:
 
 
 Generate = Callable[[Sequence[Request]], AsyncIterator[Reply]]
-
-
-def failed(request: Request, kind: str, error: str, *, n_prompt_tokens: int | None = None) -> Reply:
-    """The reply to a request that brought no text."""
-    return Reply(
-        request.rollout_id, finish_reason="error", error_kind=kind, error=error, n_prompt_tokens=n_prompt_tokens
-    )
-
-
-def by_prompt(requests: Sequence[Request]) -> list[list[Request]]:
-    """Requests that are samples of one prompt, together: messages and schema are equal."""
-    groups: dict[str, list[Request]] = {}
-    for request in requests:
-        groups.setdefault(canonical_json([request.messages, request.response_schema]), []).append(request)
-    return list(groups.values())
 
 
 def failed_reply(request: Request, kind: str, error: str) -> Reply:
