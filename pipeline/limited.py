@@ -71,7 +71,9 @@ class LimitedWorkers:
             self._idle.append(worker)
         if kind == OUT_OF_TIME:
             raise OutOfTime(f"not done after {seconds} s")
-        return _result(payload) if kind == DONE else _fail(f"the process died: {payload.decode(errors='replace')}")
+        if kind != DONE:
+            raise CallFailed(f"the process died: {payload.decode(errors='replace')}")
+        return _result(payload)
 
     def _take(self) -> subprocess.Popen[bytes]:
         """A warm worker: an idle one, else a new one. (Popping from a list is safe among threads.)"""
@@ -125,11 +127,7 @@ def _result(payload: bytes) -> Any:
         reply = None
     if isinstance(reply, dict) and "result" in reply:
         return reply["result"]
-    _fail(str(reply["error"]) if isinstance(reply, dict) and "error" in reply else "no readable reply")
-
-
-def _fail(text: str) -> Any:
-    raise CallFailed(text)
+    raise CallFailed(str(reply["error"]) if isinstance(reply, dict) and "error" in reply else "no readable reply")
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -260,7 +260,7 @@ def _puzzle(family: str, task: Mapping[str, Any], steps: Sequence[_Step], **said
     return Puzzle(
         family=family,
         level=len(task.get("numbers") or task["operations"]),
-        task={"family": family, **{name: value for name, value in task.items() if name != "family"}},
+        task={"family": family, **task},
         steps=tuple(f"{s.left.value} {s.operation} {s.right.value} = {s.result}" for s in steps),
         strategy=", then ".join(VERBS[step.operation] for step in steps),
         **said,
