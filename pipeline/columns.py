@@ -65,11 +65,12 @@ class RowSettings(Settings):
 
 
 def prompts_of(
-    rows: Iterable[tuple[str, Record]], config: RowSettings, revision: str, license: str
+    rows: Iterable[tuple[str, Record]], config: RowSettings, revision: str, license: str, where: str
 ) -> Iterator[Prompt]:
     """Prompts of (where it stands, record) pairs; a row that says the same as an earlier one is passed over.
 
-    Raises SchemaError on the first row that cannot be read, and on a source key that names two different rows.
+    Raises SchemaError on the first row that cannot be read, on a source key that names two different rows, and, with
+    `where`, if there is no row.
     """
     seen: dict[str, tuple[str, str]] = {}
     for origin, record in rows:
@@ -85,6 +86,8 @@ def prompts_of(
             )
         if first == origin:
             yield prompt
+    if not seen:
+        raise SchemaError(f"{where}: no row{' that `where` lets through' if config.where else ''}; wanted one")
 
 
 def _prompt(row: Row, config: RowSettings, revision: str, license: str) -> Prompt:

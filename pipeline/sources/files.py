@@ -10,7 +10,6 @@ from pydantic import Field
 from pipeline.columns import RowSettings, prompts_of
 from pipeline.rows import file_digest, iter_records, place
 from pipeline.sources import Prompt
-from schemas.errors import SchemaError
 
 
 class Config(RowSettings):
@@ -32,8 +31,4 @@ def read(config: Config) -> Iterator[Prompt]:
     """One prompt a row that `where` lets through, in file order; equal rows give one prompt."""
     revision = config.revision or file_digest(config.path)
     rows = ((place(config.path, number), record) for number, record in iter_records(config.path))
-    prompt = None
-    for prompt in prompts_of(rows, config, revision, config.license or "unknown"):
-        yield prompt
-    if prompt is None:
-        raise SchemaError(f"{config.path}: no row{' that `where` lets through' if config.where else ''}; wanted one")
+    yield from prompts_of(rows, config, revision, config.license or "unknown", config.path)

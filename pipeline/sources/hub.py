@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from pipeline.columns import RowSettings, prompts_of
 from pipeline.sources import Prompt
-from schemas.errors import BackendError, RecipeError, SchemaError
+from schemas.errors import BackendError, RecipeError
 
 TIMEOUT_S = 30
 
@@ -48,11 +48,7 @@ def read(config: Config) -> Iterator[Prompt]:
     reading breaks off later.
     """
     license = _card_license(config)  # asked first: it fails fast where nothing can be reached
-    prompt = None
-    for prompt in prompts_of(_rows(config), config, config.revision, license):
-        yield prompt
-    if prompt is None:
-        raise SchemaError(f"{_name(config)}: no row{' that `where` lets through' if config.where else ''}; wanted one")
+    yield from prompts_of(_rows(config), config, config.revision, license, _name(config))
 
 
 def _card_license(config: Config) -> str:
