@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline.model_folder import INSTALL, read_json
 from schemas.errors import RecipeError
 from schemas.messages import first_line
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 Render = Callable[[Sequence[Mapping[str, str]], Mapping[str, Any]], str]
 """Messages and the values that a template may use, to text. Raises TemplateRefusedError."""
@@ -41,11 +44,27 @@ def template_source(folder: Path) -> str:
 def compiled(source: str, folder: Path) -> Render:
     """A function that renders the template; raises RecipeError where it is not valid."""
     try:
-        from jinja2 import TemplateError, TemplateSyntaxError, nodes
-        from jinja2.ext import Extension, loopcontrols
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
+        from jinja2 import TemplateError, TemplateSyntaxError
     except ImportError:
         raise RecipeError(f"{folder}: its chat template needs the library jinja2; {INSTALL}") from None
+    try:
+        template = _environment().from_string(source)
+    except TemplateSyntaxError as error:
+        raise RecipeError(f"{folder}: the chat template is not valid: {first_line(error)}") from None
+
+    def render(messages: Sequence[Mapping[str, str]], values: Mapping[str, Any]) -> str:
+        try:
+            return template.render(messages=messages, **values)
+        except (TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
+            raise TemplateRefusedError(first_line(error)) from None
+
+    return render
+
+
+def _environment() -> "ImmutableSandboxedEnvironment":
+    from jinja2 import TemplateError, nodes
+    from jinja2.ext import Extension, loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Generation(Extension):
         """`{% generation %}` marks what to train on; here it changes nothing."""
@@ -65,18 +84,7 @@ def compiled(source: str, folder: Path) -> Render:
     )
     environment.filters["tojson"] = _to_json
     environment.globals.update(raise_exception=refuse, strftime_now=_now)
-    try:
-        template = environment.from_string(source)
-    except TemplateSyntaxError as error:
-        raise RecipeError(f"{folder}: the chat template is not valid: {first_line(error)}") from None
-
-    def render(messages: Sequence[Mapping[str, str]], values: Mapping[str, Any]) -> str:
-        try:
-            return template.render(messages=messages, **values)
-        except (TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
-            raise TemplateRefusedError(first_line(error)) from None
-
-    return render
+    return environment
 
 
 def _now(form: str) -> str:
