@@ -39,7 +39,7 @@ for verb in (verify, rate, dedup):
 @cli.command()
 @click.option("--run", "run_url", metavar="DIR", default="data/runs/demo", show_default=True, help="Run folder.")
 def demo(run_url: str) -> None:
-    """Curate a small recorded set, offline, and show what came out."""
+    """Curate puzzles with the model that comes with Coldstart, offline, and show what came out."""
     from flows.demo import show_examples
     from pipeline.store import open_run
 
@@ -70,7 +70,7 @@ def run(
     pilot: int | None,
     as_json: bool,
 ) -> None:
-    """Run a recipe, or go on with it: collect, screen, sample, verify, rate, choose, assemble, export."""
+    """Run a recipe, or go on with it: collect, screen, sample, verify, rate, plan, choose, assemble, export."""
     if pilot is not None and not dry_run:
         raise click.UsageError("--pilot is how many prompts --dry-run tries out; give both or neither")
     if dry_run:

@@ -63,7 +63,7 @@ def curate(
     run_url: str = Field("", title="Run folder", description="A path or fsspec URL; empty: data/runs/NAME."),
     limit: int = Field(0, ge=0, title="Limit", description="Sample only this many prompts; 0: all."),
 ) -> None:
-    """Collect, screen, sample, verify, rate, choose, assemble and export, on one run folder."""
+    """Collect, screen, sample, verify, rate, plan, choose, assemble and export, on one run folder."""
     resolved = resolve(recipe)
     with locked(open_run(run_url or f"data/runs/{recipe.name}")) as run:
         bind(run, resolved)
