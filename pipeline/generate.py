@@ -16,7 +16,7 @@ from pipeline import plugins
 from pipeline.generators import NOT_RUN, Generate, Reply, Request, failed_reply
 from pipeline.plan_schema import PLAN_SCHEMA, STRATEGIES_SCHEMA
 from pipeline.plan_text import render_plan
-from pipeline.planning import STRATEGIES
+from pipeline.planning import BLANK, STRATEGIES
 from pipeline.template import Template
 from schemas.ids import NONE, content_id
 from schemas.tables import Plans, Prompts, Rollouts, polars_schema
@@ -25,9 +25,6 @@ READS = (Prompts, Plans)
 WRITES = Rollouts
 
 NO_REPLY = "no_reply"
-
-DEFAULTS = {"plan_id": NONE, "step_id": NONE, "parent_id": None, "strategy": None}
-"""What a sample has where its owed row does not say."""
 
 
 class Config(BaseModel):
@@ -51,10 +48,10 @@ def failure(row: dict[str, Any]) -> str | None:
 def work(owed: pl.DataFrame, prompts: pl.DataFrame, plans: pl.DataFrame, config: Config) -> Iterator[dict[str, Any]]:
     """Finished rollouts as they come back, as rows of the rollouts table.
 
-    `owed` has rollout_id, prompt_id, arm, phase and sample_index; and, where they are not what `DEFAULTS` has, plan_id,
+    `owed` has rollout_id, prompt_id, arm, phase and sample_index; and, where they are not `BLANK`, plan_id,
     step_id, parent_id and the strategy that a plan should follow.
     """
-    samples = [DEFAULTS | sample for sample in owed.iter_rows(named=True)]
+    samples = [BLANK | sample for sample in owed.iter_rows(named=True)]
     requests = _requests(samples, prompts, plans, config)
     left = {sample["rollout_id"]: (sample, request) for sample, request in zip(samples, requests, strict=True)}
     for reply in _replies(requests, config):

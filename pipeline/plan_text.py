@@ -97,7 +97,7 @@ def _step_lines(step: Mapping[str, Any], number: Mapping[str, str]) -> Iterator[
 
 def _read(text: str) -> dict[str, Any]:
     """The plan as written: strategy, rejected and a list of raw steps."""
-    if (value := _json_value(text)) is not None:
+    if (value := json_value(text)) is not None:
         plan = {"steps": value} if isinstance(value, list) else value
         rejected = plan.get("rejected_strategies", plan.get("rejected")) or []
         rejected = rejected if isinstance(rejected, list) else [rejected]
@@ -112,7 +112,8 @@ def _read(text: str) -> dict[str, Any]:
     return {"strategy": said["strategy"] or None, "rejected": said["rejected"], "steps": steps}
 
 
-def _json_value(text: str) -> dict[str, Any] | list[Any] | None:
+def json_value(text: str) -> dict[str, Any] | list[Any] | None:
+    """The object or list that a text is, or that its last fenced block is; None where it is neither."""
     for candidate in (text, *FENCED.findall(text)[-1:]):
         try:
             value = json.loads(candidate)

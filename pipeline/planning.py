@@ -34,6 +34,9 @@ WANTED = {
 }
 """Columns of what is wanted; `strategy` is the one that a plan should follow, null where it is free."""
 
+BLANK: dict[str, Any] = {"plan_id": NONE, "step_id": NONE, "parent_id": None, "strategy": None}
+"""What a wanted sample has where nothing else is said."""
+
 _Pools = dict[str | None, dict[int, list[tuple[str, ...]]]]
 """Plans to draw placebos from: see `_pools`."""
 
@@ -142,10 +145,9 @@ def _in_band(bands: pl.DataFrame) -> pl.DataFrame:
     return bands.filter(pl.col("region") == "in_band").select("prompt_id").sort("prompt_id")
 
 
-def _wanted(rows: Iterable[Mapping[str, Any]], generator: str) -> pl.DataFrame:
+def _wanted(rows: Iterable[dict[str, Any]], generator: str) -> pl.DataFrame:
     """Keys with their rollout_id, in the order of the table's columns that `generate` reads."""
-    blank = {"plan_id": NONE, "step_id": NONE, "parent_id": None, "strategy": None}
-    return pl.DataFrame([_with_id({**blank, **row}, generator) for row in rows], schema=WANTED, orient="row")
+    return pl.DataFrame([_with_id(BLANK | row, generator) for row in rows], schema=WANTED, orient="row")
 
 
 def _with_id(row: dict[str, Any], generator: str) -> dict[str, Any]:

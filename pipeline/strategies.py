@@ -1,12 +1,10 @@
 """Strategies: the different ways of attacking a problem that a planner lists in one call."""
 
-import json
 import re
-from typing import Any
 
+from pipeline.plan_text import json_value
 from pipeline.rows import without_surrogates
 
-FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
 ITEM = re.compile(r"\s{0,3}(?:(?:strategy )?[0-9]{1,3}[.):]|[-*+•])\s+(?P<text>\S.*)", re.IGNORECASE)
 
 
@@ -19,20 +17,9 @@ def strategies(text: str) -> list[str]:
     >>> strategies("Here they are:\\n1. halve it\\n2. **Guess**, then check")
     ['halve it', '**Guess**, then check']
     """
-    found = _from_json(text)
-    if found is None:
+    value = json_value(text)
+    found = value.get("strategies") if isinstance(value, dict) else value
+    if not isinstance(found, list):
         found = [match["text"] for line in text.splitlines() if (match := ITEM.fullmatch(line))]
     lines = (" ".join(without_surrogates(item).split()) for item in found if isinstance(item, str))
     return list(dict.fromkeys(line for line in lines if line))
-
-
-def _from_json(text: str) -> list[Any] | None:
-    for candidate in (text, *FENCED.findall(text)[-1:]):
-        try:
-            value = json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-        listed = value.get("strategies") if isinstance(value, dict) else value
-        if isinstance(listed, list):
-            return listed
-    return None
