@@ -80,7 +80,7 @@ class Usage(BaseModel):
     completion_tokens_details: TokenDetails | None = None
 
 
-class Completion(BaseModel):
+class ChatCompletion(BaseModel):
     """The body of an answer, as far as it is used."""
 
     model: str | None = None
@@ -88,14 +88,14 @@ class Completion(BaseModel):
     usage: Usage | None = None
 
 
-def parse_completion(content: bytes) -> Completion:
+def parse_completion(content: bytes) -> ChatCompletion:
     """The completion in the body of an answer; RequestFailed where it is none.
 
     >>> parse_completion(b'{"choices": [{"message": {"content": "4"}}]}').choices[0].message.content
     '4'
     """
     try:
-        return Completion.model_validate_json(content)
+        return ChatCompletion.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
@@ -104,7 +104,7 @@ def parse_completion(content: bytes) -> Completion:
         ) from None
 
 
-def replies(completion: Completion, requests: Sequence[Request], model: str) -> Iterator[Reply]:
+def replies(completion: ChatCompletion, requests: Sequence[Request], model: str) -> Iterator[Reply]:
     """A reply to each request that a choice is there for; `model` is its name where the server does not say."""
     usage = completion.usage or Usage()
     own = usage if len(completion.choices) == 1 else Usage(prompt_tokens=usage.prompt_tokens)

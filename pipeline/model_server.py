@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx2  # what the library speaks HTTP with; its errors come through
 import openai
 
-from pipeline.chat_completion import Completion, RequestFailed, parse_completion
+from pipeline.chat_completion import ChatCompletion, RequestFailed, parse_completion
 from pipeline.generators import CONTEXT_OVERFLOW
 from pipeline.hostile import one_line
 from schemas.errors import BackendError
@@ -48,7 +48,7 @@ class ModelServer:
     key_name: str
     """The environment variable that the key came from; empty: none was sent."""
 
-    async def complete(self, body: Mapping[str, Any]) -> Completion:
+    async def complete(self, body: Mapping[str, Any]) -> ChatCompletion:
         """Send one request. Raises RequestFailed where it failed by itself, and BackendError where all would fail."""
         headers: dict[str, str | openai.Omit] = {} if self.key else {"Authorization": openai.Omit()}
         try:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, JsonValue, field_validator
 
-from pipeline.chat_completion import Completion, RequestFailed, replies
+from pipeline.chat_completion import ChatCompletion, RequestFailed, replies
 from pipeline.generators import CONTEXT_OVERFLOW, Generate, Reply, Request, failed_reply, samples_by_prompt
 from schemas.errors import RecipeError
 from schemas.recipe import Settings, identity_fields, mutable
@@ -187,7 +187,7 @@ class _Asking:
         answered = list(replies(completion, requests, self.config.model))
         return answered, requests[len(answered) :]
 
-    async def _complete(self, requests: list[Request]) -> Completion:
+    async def _complete(self, requests: list[Request]) -> ChatCompletion:
         """One completion; where the server refuses `n` or `return_token_ids`, one without it."""
         n = len(requests)
         counts = self.config.count_tokens and self.can.counts_each is not False

@@ -59,7 +59,7 @@ class Task(Settings):
 
 def verify(task: Task, rollout: Rollout) -> Verdict:
     """Score the final answer of a response; what cannot be scored is undecided."""
-    answers = final_answers(rollout.text, max(BARE_CHARS, 4 * len(task.entry["answer"])))
+    answers = marked_answers(rollout.text, max(BARE_CHARS, 4 * len(task.entry["answer"])))
     if not answers or len(answers[-1]) > MAX_ANSWER_CHARS:
         return Verdict("undecided", NO_ANSWER)
     answer = answers[-1]
@@ -78,12 +78,12 @@ def verify(task: Task, rollout: Rollout) -> Verdict:
     return Verdict("incorrect", SCORED_PARTLY if score else SCORED_NOTHING, answer, float(score))
 
 
-def final_answers(text: str, longest_bare: int) -> list[str]:
+def marked_answers(text: str, longest_bare: int) -> list[str]:
     r"""The answers that a response marks, in the strongest of the ways it marks any; else the response, if short.
 
-    >>> final_answers("It is \\boxed{7}. <answer> 1 2\n3 4 </answer>", 200)
+    >>> marked_answers("It is \\boxed{7}. <answer> 1 2\n3 4 </answer>", 200)
     ['1 2\n3 4']
-    >>> final_answers("The answer is:\nup\nup", 200), final_answers("The answer is 42.", 200), final_answers("no", 1)
+    >>> marked_answers("The answer is:\nup\nup", 200), marked_answers("The answer is 42.", 200), marked_answers("no", 1)
     (['up\nup'], ['42'], [])
     """
     _, text = split_thinking(text)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from pipeline import gym
 from pipeline.verifiers import Rollout, Verdict
-from pipeline.verifiers.reasoning_gym import Task, final_answers, verify
+from pipeline.verifiers.reasoning_gym import Task, marked_answers, verify
 
 
 def task(family: str, index: int = 0, **settings: object) -> Task:
@@ -48,7 +48,7 @@ EVALUATING = (
     ],
 )
 def test_final_answers_are_found_where_they_are_marked(text: str, answers: list[str]) -> None:
-    assert final_answers(text, 200) == answers
+    assert marked_answers(text, 200) == answers
 
 
 def test_a_refused_family_says_why_and_an_unknown_one_names_the_nearest() -> None:
