@@ -15,10 +15,10 @@ from pathlib import Path
 
 import ctranslate2
 
-from pipeline.chat import Chat
 from pipeline.generators import Request, ctranslate2_model
-from pipeline.local_model import Hardware, LocalModel
-from pipeline.model_folder import find_model
+from pipeline.local_model.chat import Chat
+from pipeline.local_model.folder import find_model
+from pipeline.local_model.model import Hardware, LocalModel
 
 TINY = Path(__file__).resolve().parents[1] / "data/models/tiny"
 BATCH = 64

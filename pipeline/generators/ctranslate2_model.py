@@ -16,12 +16,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from pipeline.batches import Batch, Limits, make_batches
-from pipeline.chat import Chat
-from pipeline.completion import read_completion
 from pipeline.generators import Generate, Reply, Request, failed_reply
-from pipeline.local_model import Halt, Hardware, LocalModel, Sample, Sampling, loaded_model, usable_device
-from pipeline.model_folder import ModelFolder, find_model
+from pipeline.local_model.batches import Batch, Limits, make_batches
+from pipeline.local_model.chat import Chat
+from pipeline.local_model.completion import read_completion
+from pipeline.local_model.folder import ModelFolder, find_model
+from pipeline.local_model.model import Halt, Hardware, LocalModel, Sample, Sampling, loaded_model, usable_device
 from schemas.errors import RecipeError
 from schemas.ids import content_id
 from schemas.messages import first_line

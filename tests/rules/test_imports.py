@@ -17,16 +17,16 @@ LAYERS = ("schemas", "pipeline", "annotation", "flows")
 
 HOMES: dict[str, tuple[str, ...]] = {
     "argilla": ("annotation/sync.py",),
-    "ctranslate2": ("pipeline/local_model.py",),
+    "ctranslate2": ("pipeline/local_model/model.py",),
     "datasets": ("pipeline/sources/hub.py",),
     "duckdb": ("pipeline/query.py",),
-    "jinja2": ("pipeline/chat_template.py",),
+    "jinja2": ("pipeline/local_model/chat_template.py",),
     "openai": ("pipeline/model_server.py",),
     "prefect": ("flows/",),
     "prefect_ray": ("flows/",),
     "ray": ("pipeline/generators/",),
     "reasoning_gym": ("pipeline/gym.py",),
-    "tokenizers": ("pipeline/chat.py",),
+    "tokenizers": ("pipeline/local_model/chat.py",),
     "vllm": ("pipeline/generators/",),
 }
 """The files, or folders, that may import a library."""

@@ -15,9 +15,9 @@ import polars as pl
 import pytest
 
 from pipeline import generate, plugins
-from pipeline.chat import Chat
 from pipeline.generators import Reply, Request, ctranslate2_model
-from pipeline.local_model import LocalModel
+from pipeline.local_model.chat import Chat
+from pipeline.local_model.model import LocalModel
 from pipeline.template import load_template
 from schemas.errors import InputError, RecipeError
 from schemas.recipe import Origin

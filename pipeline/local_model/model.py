@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.batches import Batch
-from pipeline.chat import Chat, ChatPrompt
 from pipeline.generators import Request
-from pipeline.model_folder import INSTALL, WEIGHTS, ModelFolder
+from pipeline.local_model.batches import Batch
+from pipeline.local_model.chat import Chat, ChatPrompt
+from pipeline.local_model.folder import INSTALL, WEIGHTS, ModelFolder
 from schemas.errors import RecipeError
 from schemas.messages import first_line
 

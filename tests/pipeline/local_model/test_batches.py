@@ -3,11 +3,11 @@
 from collections import Counter
 from pathlib import Path
 
-from pipeline.batches import SPREAD_TOKENS, Limits, make_batches
-from pipeline.chat import Chat
 from pipeline.generators import Request
+from pipeline.local_model.batches import SPREAD_TOKENS, Limits, make_batches
+from pipeline.local_model.chat import Chat
 
-TINY = Path(__file__).resolve().parents[2] / "data/models/tiny"
+TINY = Path(__file__).resolve().parents[3] / "data/models/tiny"
 
 
 def asking(*problems: str, n: int = 1) -> list[Request]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.chat import Chat
-from pipeline.chat_template import TemplateRefusedError, compiled, template_source
+from pipeline.local_model.chat import Chat
+from pipeline.local_model.chat_template import TemplateRefusedError, compiled, template_source
 from schemas.errors import RecipeError
 
-TINY = Path(__file__).resolve().parents[2] / "data/models/tiny"
+TINY = Path(__file__).resolve().parents[3] / "data/models/tiny"
 
 
 @pytest.fixture

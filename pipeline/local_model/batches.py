@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.chat import Chat, ChatPrompt
-from pipeline.chat_template import TemplateRefusedError
 from pipeline.generators import CONTEXT_OVERFLOW, Reply, Request, failed_reply, samples_by_prompt
+from pipeline.local_model.chat import Chat, ChatPrompt
+from pipeline.local_model.chat_template import TemplateRefusedError
 
 TEMPLATE_REFUSED = "template_refused"
 """The model's chat template does not take these messages."""

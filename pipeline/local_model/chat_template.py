@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pipeline.model_folder import INSTALL, read_json
+from pipeline.local_model.folder import INSTALL, read_json
 from schemas.errors import RecipeError
 from schemas.messages import first_line
 

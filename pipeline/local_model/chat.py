@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.chat_template import compiled, template_source
-from pipeline.model_folder import INSTALL, TOKENIZER, read_json
+from pipeline.local_model.chat_template import compiled, template_source
+from pipeline.local_model.folder import INSTALL, TOKENIZER, read_json
 from schemas.errors import RecipeError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.completion import read_completion
+from pipeline.local_model.completion import read_completion
 
 
 class Letters:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from pipeline.chat import Chat
+from pipeline.local_model.chat import Chat
 from pipeline.thinking import split_thinking, thinking_spans
 
 _OPENING = "<think>"
