@@ -21,6 +21,8 @@ KEY = ("stage", "phase", "role", "arm")
 COUNTS = ("n_prompts", "n_rollouts", "n_rollouts_low", "n_rollouts_high", *TOKENS)
 TIMES = ("seconds", "seconds_low", "seconds_high")
 ENDS = ("", "_low", "_high")
+SHOWN = ("prompts", "rollouts", "range", "prompt tokens", "completion tokens", "time")
+"""What people are shown of a row beside its KEY."""
 UNKNOWN = "unknown"
 
 
@@ -81,19 +83,8 @@ def show_estimate(pilot: Pilot, resolved: Resolved, *, as_json: bool = False) ->
     for reason, n in pilot.screened.rows():
         say(f"{n:>8,} prompts {reason}")
     say()
-    names = [
-        "stage",
-        "phase",
-        "role",
-        "arm",
-        "prompts",
-        "rollouts",
-        "range",
-        "prompt tokens",
-        "completion tokens",
-        "time",
-    ]
-    show_columns(names, [_cells(row) for row in rows.iter_rows(named=True)], [False] * len(KEY) + [True] * 6)
+    cells = [_cells(row) for row in rows.iter_rows(named=True)]
+    show_columns([*KEY, *SHOWN], cells, [False] * len(KEY) + [True] * len(SHOWN))
     say()
     for line in _sentences(pilot, rows, whole):
         say(line)

@@ -52,24 +52,16 @@ def recipe_page() -> str:
     ]
     plain = {name: field for name, field in Recipe.model_fields.items() if not _section(field)}
     lines += ["## The recipe itself", "", *_table(plain)]
-    for name, field in Recipe.model_fields.items():
-        if section := _section(field):
-            lines += [f"## `[{name}]`", "", *_doc(section), *_table(section.model_fields)]
+    for name, section in _sections(Recipe):
+        lines += _titled(f"## `[{name}]`", section)
     for kind, table in (("sources", "sources.NAME"), ("generators", "models.ROLE"), ("exporters", "export")):
         for plugin in plugins.names(kind):
             config = plugins.load(kind, plugin).Config
-            lines += [f"## {kind[:-1]} `{plugin}` (`[{table}]`)", "", *_doc(config), *_table(config.model_fields)]
-            for name, field in config.model_fields.items():
-                if section := _section(field):
-                    lines += [
-                        f"### `[{table}.{name}]` of `{plugin}`",
-                        "",
-                        *_doc(section),
-                        *_table(section.model_fields),
-                    ]
+            lines += _titled(f"## {kind[:-1]} `{plugin}` (`[{table}]`)", config)
+            for name, section in _sections(config):
+                lines += _titled(f"### `[{table}.{name}]` of `{plugin}`", section)
     for plugin in plugins.names("verifiers"):
-        task = plugins.load("verifiers", plugin).Task
-        lines += [f"## verifier `{plugin}`: the fields of its task", "", *_doc(task), *_table(task.model_fields)]
+        lines += _titled(f"## verifier `{plugin}`: the fields of its task", plugins.load("verifiers", plugin).Task)
     return "\n".join([*lines, *PLANS])
 
 
@@ -80,8 +72,17 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
     return None
 
 
-def _doc(model: type[BaseModel]) -> list[str]:
-    return [" ".join((model.__doc__ or "").split("\n\n")[0].split()), ""]
+def _sections(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The fields of a model that are tables of their own, with what these hold."""
+    for name, field in model.model_fields.items():
+        if section := _section(field):
+            yield name, section
+
+
+def _titled(title: str, model: type[BaseModel]) -> list[str]:
+    """A model's settings under a title, with the first paragraph of its docstring."""
+    about = " ".join((model.__doc__ or "").split("\n\n")[0].split())
+    return [title, "", about, "", *_table(model.model_fields)]
 
 
 def _table(fields: dict[str, FieldInfo]) -> list[str]:
