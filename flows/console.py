@@ -96,12 +96,8 @@ def follow(steps: Iterable["Step"]) -> Iterator[Done]:
     for step in steps:
         done = _carry_out(step)
         rows = f"{step.n_rows:>8,} rows" if step.n_rows else " " * 13
-        say(f"{_title(step)} {rows}  {done.seconds:6.1f} s", err=True)
+        say(f"{step.title:<20} {rows}  {done.seconds:6.1f} s", err=True)
         yield done
-
-
-def _title(step: "Step") -> str:
-    return f"{step.name} {step.what}".ljust(20)
 
 
 def _carry_out(step: "Step") -> Done:
@@ -127,7 +123,7 @@ def _progress(step: "Step") -> Iterator[Callable[[int], None]]:
         yield lambda n: None
         return
     if not sys.stderr.isatty():
-        yield PlainProgress(_title(step), step.n_rows)
+        yield PlainProgress(f"{step.title:<20}", step.n_rows)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -135,7 +131,7 @@ def _progress(step: "Step") -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     rate = TextColumn("{task.speed:.0f} rows/s")
     with Progress(*columns, rate, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(_title(step), total=step.n_rows)
+        task = bar.add_task(f"{step.title:<20}", total=step.n_rows)
         yield lambda n: bar.advance(task, n)
 
 

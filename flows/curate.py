@@ -79,7 +79,7 @@ def curate(
 def _run_step(step: Step) -> None:
     """Submit the pieces of a step, follow them with a progress artifact, and raise the first failure."""
     futures = [
-        piece.with_options(task_run_name=f"{_title(step)} {number}/{len(step.pieces)}").submit(work)
+        piece.with_options(task_run_name=f"{step.title} {number}/{len(step.pieces)}").submit(work)
         for number, work in enumerate(step.pieces, 1)
     ]
     if step.n_rows == 0:
@@ -93,15 +93,10 @@ def _run_step(step: Step) -> None:
         future.result(raise_on_failure=True)
 
 
-def _title(step: Step) -> str:
-    return f"{step.name} {step.what}".rstrip()
-
-
 def _progress_artifact(step: Step) -> UUID:
     """Work that comes again, such as each round of `generate samples`, adds a version to the artifact of its key."""
-    title = _title(step)
-    key = f"progress-{title.replace(' ', '-')}"
-    made = create_progress_artifact(0.0, key=key, description=f"{title}: {step.n_rows} rows")
+    key = f"progress-{step.title.replace(' ', '-')}"
+    made = create_progress_artifact(0.0, key=key, description=f"{step.title}: {step.n_rows} rows")
     return cast(UUID, made)  # a coroutine only where there is a running event loop
 
 

@@ -51,6 +51,11 @@ class Step:
     n_rows: int = 0
     what: str = ""
 
+    @property
+    def title(self) -> str:
+        """What people are shown."""
+        return f"{self.name} {self.what}".rstrip()
+
 
 def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator[Step]:
     """All work of a recipe on a run that this process has locked, in order.
