@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
 
-from benchmarks.tiny_model.lessons import LEVELS, MAX_STRATEGIES, ask, held_out, plan_text
+from benchmarks.tiny_model.lessons import LEVELS, MAX_STRATEGIES, ask, held_out
 from pipeline.generators import Reply, Request, ctranslate2_model
 from pipeline.plan_text import parse_plan, render_plan
 from pipeline.puzzles import Puzzle, other_attempt, puzzles
+from pipeline.sources.procedural import gold_plan
 from pipeline.strategies import strategies
 from pipeline.verifiers import Rollout, procedural
 from pipeline.verify import judge
@@ -103,10 +104,10 @@ def measure(model: Model, family: str, level: int, n: int, samples: int) -> list
         "solve": [ask("solve", p) for p in problems],
         "solve again": [ask("solve", p) for p in problems],
         "guess": [ask("guess", p) for p in problems],
-        "gold": [ask("execute", p, plan=plan_text(p)) for p in problems],
-        "wrong": [ask("execute", p, plan=plan_text(q)) for p, q in zip(problems, wrong, strict=True)],
-        "placebo": [ask("execute", p, plan=plan_text(q)) for p, q in zip(problems, foreign, strict=True)],
-        "plan only": [ask("plan_only", p, plan=plan_text(p)) for p in problems],
+        "gold": [ask("execute", p, plan=gold_plan(p)) for p in problems],
+        "wrong": [ask("execute", p, plan=gold_plan(q)) for p, q in zip(problems, wrong, strict=True)],
+        "placebo": [ask("execute", p, plan=gold_plan(q)) for p, q in zip(problems, foreign, strict=True)],
+        "plan only": [ask("plan_only", p, plan=gold_plan(p)) for p in problems],
     }
     for arm, asked in arms.items():
         for one, rate in zip(found, model.rates(problems, asked, samples), strict=True):

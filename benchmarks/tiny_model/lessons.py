@@ -7,8 +7,8 @@ import random
 from collections.abc import Sequence
 from itertools import islice
 
-from pipeline.plan_text import render_plan
 from pipeline.puzzles import FAMILIES, Puzzle, other_attempt, puzzles
+from pipeline.sources.procedural import gold_plan
 from pipeline.template import load_template
 
 TEMPLATE = load_template("short-1")
@@ -47,7 +47,7 @@ class Lessons:
         if kind == "strategies":
             return ask(kind, puzzle), self.strategies(puzzle)
         if kind in ("write_plan", "expand"):
-            return ask(kind, puzzle, strategy=puzzle.strategy), [(plan_text(puzzle), True)]
+            return ask(kind, puzzle, strategy=puzzle.strategy), [(gold_plan(puzzle), True)]
         if kind in ("solve", "guess"):
             return ask(kind, puzzle), [(response(puzzle, think=kind == "solve"), True)]
         return self.with_plan(kind, puzzle)
@@ -55,16 +55,16 @@ class Lessons:
     def with_plan(self, kind: str, puzzle: Puzzle) -> tuple[str, Reply]:
         """A plan that is right is followed, one that is wrong too; one of another puzzle is ignored."""
         if kind == "plan_only":
-            return ask(kind, puzzle, plan=plan_text(puzzle)), [(response(puzzle, think=False), True)]
+            return ask(kind, puzzle, plan=gold_plan(puzzle)), [(response(puzzle, think=False), True)]
         if kind == "placebo":
             level = self.rng.choice([level for family, level in LEVELS if family == puzzle.family])
             other = self.puzzle(puzzle.family, level)
             shown = (other_attempt(self.rng, other) or other) if self.rng.random() < 0.5 else other
             if shown.task == puzzle.task:
                 shown = puzzle
-            return ask("execute", puzzle, plan=plan_text(shown)), [(response(puzzle), True)]
+            return ask("execute", puzzle, plan=gold_plan(shown)), [(response(puzzle), True)]
         followed = (other_attempt(self.rng, puzzle) if kind == "wrong" else None) or puzzle
-        return ask("execute", puzzle, plan=plan_text(followed)), [(response(followed), True)]
+        return ask("execute", puzzle, plan=gold_plan(followed)), [(response(followed), True)]
 
     def strategies(self, puzzle: Puzzle) -> Reply:
         """A numbered list in which the right strategy comes after some wrong ones, on which nothing is graded.
@@ -87,16 +87,6 @@ def ask(kind: str, puzzle: Puzzle, **fields: str) -> str:
     """What the user says, in the words of the template."""
     used = {name: text for name, text in fields.items() if f"{{{name}}}" in TEMPLATE.texts[kind]}
     return TEMPLATE.messages(kind, [{"role": "user", "content": puzzle.text}], **used)[0]["content"]
-
-
-def plan_text(puzzle: Puzzle) -> str:
-    """The puzzle's plan as the pipeline shows plans."""
-    steps = [
-        {"id": str(i), "goal": goal, "how": None, "depends_on": [], "effort_tokens": None, "check": None,
-         "on_failure": None, "action": None}
-        for i, goal in enumerate(puzzle.plan, 1)
-    ]  # fmt: skip
-    return render_plan({"strategy": puzzle.strategy, "rejected_strategies": None, "steps": steps})
 
 
 def response(puzzle: Puzzle, *, think: bool = True) -> str:
