@@ -55,7 +55,7 @@ def _requests(n_prompts: int, n_samples: int) -> list[Request]:
         numbers = " ".join(str(draw.randint(2, 9)) for _ in range(3))
         problems.append(f"make {draw.randint(10, 99)} from {numbers}")
     return [
-        Request(f"{p}-{i}", str(p), "bench", str(p), "solve", i, [{"role": "user", "content": problem}])
+        Request(f"{p}-{i}", "bench", str(p), i, [{"role": "user", "content": problem}])
         for p, problem in enumerate(problems)
         for i in range(n_samples)
     ]

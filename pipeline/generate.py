@@ -119,10 +119,8 @@ def _request(sample: Mapping[str, Any], prompt: Mapping[str, Any], plan: str, co
         kind, fields = "plan_only" if kind == "plan_only" else "execute", {"plan": plan}
     return Request(
         rollout_id=sample["rollout_id"],
-        prompt_id=sample["prompt_id"],
         source=prompt["source"],
         source_key=prompt["source_key"],
-        arm=sample["arm"],
         sample_index=sample["sample_index"],
         messages=config.template.messages(kind, prompt["messages"], **fields),
         response_schema=schema,

@@ -62,7 +62,7 @@ class Model:
     def replies(self, asked: Sequence[str], n: int) -> list[list[Reply]]:
         """n replies to each text."""
         requests = [
-            Request(f"{i}:{j}", str(i), "", str(i), "solve", j, [{"role": "user", "content": text}])
+            Request(f"{i}:{j}", "", str(i), j, [{"role": "user", "content": text}])
             for i, text in enumerate(asked)
             for j in range(n)
         ]

@@ -30,10 +30,8 @@ class Request:
     """One sample that is owed."""
 
     rollout_id: str
-    prompt_id: str
     source: str
     source_key: str
-    arm: str
     sample_index: int
     messages: list[dict[str, str]]
     """What is sent: templates have been applied. Requests with equal messages are samples of one prompt."""

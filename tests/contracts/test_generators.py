@@ -72,7 +72,7 @@ def test_every_request_gets_one_reply_and_a_failure_is_an_error_without_text(nam
         plugins.load("generators", name), settings[name], Origin("recipe.toml"), ("models", "target")
     )
     said = [{"role": "user", "content": "Say x."}]
-    requests = [Request(f"{i:032}", "p" * 32, "s", "1", "solve", i, said) for i in range(4)]
+    requests = [Request(f"{i:032}", "s", "1", i, said) for i in range(4)]
     found = replies(module, config, requests)
     assert sorted(reply.rollout_id for reply in found) == [request.rollout_id for request in requests]
     assert all((reply.text is None) is (reply.error_kind is not None) for reply in found)

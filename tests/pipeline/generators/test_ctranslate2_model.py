@@ -37,7 +37,7 @@ def configure(path: Path = TINY, **settings: Any) -> ctranslate2_model.Config:
 
 def asking(*problems: str, n: int = 1) -> list[Request]:
     return [
-        Request(f"{p}-{i}", str(p), "s", str(p), "solve", i, [{"role": "user", "content": problem}])
+        Request(f"{p}-{i}", "s", str(p), i, [{"role": "user", "content": problem}])
         for i in range(n)
         for p, problem in enumerate(problems)
     ]
@@ -198,7 +198,7 @@ from pipeline.generators import Request, ctranslate2_model
 async def draw():
     config = ctranslate2_model.Config(path=sys.argv[1], temperature=3, max_tokens=8, threads=2)
     said = [{"role": "user", "content": "make 24 from 3 8 5"}]
-    requests = [Request(f"{i}", "p", "s", "1", "solve", i, said) for i in range(8)]
+    requests = [Request(f"{i}", "s", "1", i, said) for i in range(8)]
     async with ctranslate2_model.open_generator(config) as ask:
         print(json.dumps([[reply.reasoning, reply.text] async for reply in ask(requests)]))
 asyncio.run(draw())

@@ -43,7 +43,7 @@ def configure(**settings: Any) -> openai_server.Config:
 
 def asking(*problems: str, n: int = 1, schema: dict[str, Any] | None = None) -> list[Request]:
     return [
-        Request(f"{p}-{i}", str(p), "s", str(p), "solve", i, [{"role": "user", "content": problem}], schema)
+        Request(f"{p}-{i}", "s", str(p), i, [{"role": "user", "content": problem}], schema)
         for p, problem in enumerate(problems)
         for i in range(n)
     ]

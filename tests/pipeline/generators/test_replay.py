@@ -33,7 +33,7 @@ def configure(path: Path, columns: dict[str, str] | None = None, **settings: Any
 
 
 def serve(config: replay.Config, key: str = "1", n: int = 1, source: str = "s") -> list[Reply]:
-    requests = [Request(f"{i:032}", "p" * 32, source, key, "solve", i, []) for i in range(n)]
+    requests = [Request(f"{i:032}", source, key, i, []) for i in range(n)]
 
     async def collect() -> list[Reply]:
         async with replay.open_generator(config) as generate:

@@ -12,7 +12,7 @@ TINY = Path(__file__).resolve().parents[3] / "data/models/tiny"
 
 def asking(*problems: str, n: int = 1) -> list[Request]:
     return [
-        Request(f"{p}-{i}", str(p), "s", str(p), "solve", i, [{"role": "user", "content": problem}])
+        Request(f"{p}-{i}", "s", str(p), i, [{"role": "user", "content": problem}])
         for i in range(n)
         for p, problem in enumerate(problems)
     ]
