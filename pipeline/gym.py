@@ -22,7 +22,7 @@ from schemas.messages import did_you_mean
 
 LIBRARY = "reasoning-gym"
 FAMILIES_FILE = Path(__file__).with_name("gym_families.json")
-"""What `python -m pipeline.admission` found: each family with the reason why it is refused, or null."""
+"""What `python -m pipeline.gym_admission` found: each family with the reason why it is refused, or null."""
 
 CALL_SECONDS = 120.0
 INSTALL = "install it: pip install 'coldstart[tasks]'"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import gym
-from pipeline.admission import refusal
+from pipeline.gym_admission import refusal
 from pipeline.limited import LimitedWorkers
 
 FRESH = LimitedWorkers(gym.warm, confined=True)
@@ -22,13 +22,13 @@ QUICK = (
 
 @pytest.mark.parametrize("family", QUICK)
 def test_the_list_is_current(family: str) -> None:
-    assert refusal(family, FRESH) == gym.families()[family], "run python -m pipeline.admission"
+    assert refusal(family, FRESH) == gym.families()[family], "run python -m pipeline.gym_admission"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", sorted(gym.families().keys() - set(QUICK)))
 def test_the_whole_list_is_current(family: str) -> None:
-    assert refusal(family, FRESH) == gym.families()[family], "run python -m pipeline.admission"
+    assert refusal(family, FRESH) == gym.families()[family], "run python -m pipeline.gym_admission"
 
 
 def test_the_list_names_every_family_of_the_library_once() -> None:

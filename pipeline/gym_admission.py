@@ -1,7 +1,7 @@
 """The admission test of reasoning-gym families: gold is correct, junk is not and never raises, equal seeds are equal.
 
-`python -m pipeline.admission` tests every family of the installed library and renews `gym_families.json`, the list that
-the source and the verifier go by.
+`python -m pipeline.gym_admission` tests every family of the installed library and renews `gym_families.json`, the list
+that the source and the verifier go by.
 """
 
 import json
