@@ -2,8 +2,8 @@
 
 A generator is a module here with
 - `Config`, a pydantic model: its table in the recipe;
-- `identity(config) -> dict`: model, revision, template and sampling settings, hashed into `generator_id`; never an
-  endpoint, a path or a concurrency;
+- `identity(config) -> dict`: model, revision and sampling settings, hashed into `generator_id` with the template;
+  never an endpoint, a path or a concurrency;
 - `open_generator(config)`, an async context manager that yields `generate`, where `generate(requests)` is an async
   iterator of replies in any order, each as soon as it is there, so that it can be journalled before the next;
 - where there is something that every data set made with it must say, `notice(config) -> str`: it goes onto the card.
@@ -49,7 +49,7 @@ class Reply:
     finish_reason: str = "stop"
     model: str | None = None
     messages: list[dict[str, str]] | None = None
-    """The messages as sent, where they differ from the request's (a template, a recording)."""
+    """The messages as sent, where they differ from the request's (a recording)."""
     n_prompt_tokens: int | None = None
     n_completion_tokens: int | None = None
     n_reasoning_tokens: int | None = None
