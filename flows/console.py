@@ -128,11 +128,16 @@ def _progress(step: "Step") -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    rate = TextColumn("{task.speed:.0f} rows/s")
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn())
+    rate = TextColumn("{task.fields[rate]:,.1f} rows/s")
     with Progress(*columns, rate, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"{step.title:<20}", total=step.n_rows)
-        yield lambda n: bar.advance(task, n)
+        task = bar.add_task(f"{step.title:<20}", total=step.n_rows, rate=0.0)
+
+        def advance(n: int) -> None:
+            bar.advance(task, n)
+            bar.update(task, rate=bar.tasks[0].speed or 0.0)
+
+        yield advance
 
 
 class PlainProgress:

@@ -1,5 +1,10 @@
-"""Progress where there is no terminal, and how times read."""
+"""Progress on a terminal and elsewhere, and how times read."""
 
+import io
+import re
+import sys
+import time
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -10,6 +15,17 @@ from flows.steps import Step
 
 def progress(clock: list[float], n_owed: int = 100) -> PlainProgress:
     return PlainProgress("generate", n_owed, clock=lambda: clock[-1])
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def slow_piece(advance: Callable[[int], None]) -> None:
+    for _ in range(3):
+        time.sleep(0.2)
+        advance(4_000)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -53,6 +69,19 @@ def test_nothing_finished_yet_says_nothing(capsys: pytest.CaptureFixture[str]) -
     clock.append(40.0)
     advance(0)
     assert lines(capsys) == []
+
+
+def test_on_a_terminal_a_bar_shows_rows_and_rate_within_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    _ = list(follow([Step("generate", [slow_piece], n_rows=12_000, what="strategies")]))
+    drawn = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue()))
+    bars = [line for line in drawn if "/12000" in line]
+    assert "    0/12000 0.0 rows/s" in bars[0]
+    assert any("8000/12000" in line for line in bars)
+    assert max(map(len, drawn)) <= 80
 
 
 def test_a_step_is_carried_out_before_the_next_is_asked_for() -> None:
