@@ -1,7 +1,7 @@
 """Rate prompts: the ledger of their verdicts, the pass rate with an honest error, and the region it lies in.
 
 One row a prompt, generator, verifier, arm, plan and phase that has a verdict. A rollout without one is counted nowhere:
-this stage runs after `verify`, which gives every solve rollout a verdict; write_plan rollouts never get one.
+this stage runs after `verify`, which gives one to every rollout that answers its prompt; write_plan rollouts get none.
 """
 
 import polars as pl
