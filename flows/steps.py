@@ -180,7 +180,7 @@ def _tried_plans(run: Run, resolved: Resolved) -> Iterator[Step]:
     yield from _generate(run, resolved, executor, "trials", _wanted_trials(run, resolved))
     yield from _verify(run, resolved)
     yield _batch(run, rate, recipe.band)
-    yield _batch(run, score, score.Config(executor=executor.generator_id, **recipe.plans.model_dump()))
+    yield _batch(run, score, score.Config(executor=executor.generator_id, confidence=recipe.plans.confidence))
 
 
 def _wanted_strategies(run: Run, resolved: Resolved) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from scipy.special import betainc, betaln
 
 from pipeline.intervals import DECIMALS
 from pipeline.ledger import n_judged
-from schemas.recipe import PlanSettings
+from schemas.recipe import Settings
 from schemas.tables import PassRates, Plans, PlanScores, Prompts, polars_schema
 
 READS = (Prompts, Plans, PassRates)
@@ -36,10 +36,11 @@ N_NODES = 256
 """Nodes of the quadrature in `p_greater`: the error is below 1e-9 up to 1,024 samples."""
 
 
-class Config(PlanSettings):
+class Config(Settings):
     """When a plan helps, and whose results count."""
 
     executor: str = Field(description="generator_id of the model that carries the plans out.")
+    confidence: float = Field(description="Posterior probability at which a plan helps, hurts or leaks.")
 
 
 def run(prompts: pl.DataFrame, plans: pl.DataFrame, pass_rates: pl.DataFrame, config: Config) -> pl.DataFrame:

@@ -195,7 +195,7 @@ def test_shrunk_uplifts_are_nearer_to_the_truth() -> None:
     rows = [rates("execute", int(c), 16, id, id_of(i)) for i, id, c in ids]
     rows += [rates("solve", 8, 16, prompt=id_of(i)) for i in range(200)]
     frames = frame_of(Prompts, prompts), frame_of(Plans, plans), frame_of(PassRates, rows)
-    found = run(*frames, Config(executor=EXECUTOR))
+    found = run(*frames, Config(executor=EXECUTOR, confidence=0.9))
     wanted = truth.ravel() - 0.5
     errors = {name: float(((found[name].to_numpy() - wanted) ** 2).mean()) for name in ("uplift", "shrunk")}
     assert errors["shrunk"] < 0.8 * errors["uplift"]
