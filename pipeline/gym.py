@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pipeline.limited import CallFailed, LimitedWorkers
@@ -94,11 +93,11 @@ def warm() -> None:
     from reasoning_gym.games import countdown, n_queens, puzzle24  # type: ignore[import-untyped]
 
     for module in (n_queens, *(importlib.import_module(f"reasoning_gym.algorithmic.{name}") for name in LITERALS)):
-        _set(module, "eval", ast.literal_eval)
+        vars(module)["eval"] = ast.literal_eval
     parse = sympy.parse_expr
-    _set(sympy, "parse_expr", _only(_is_algebra, parse))
+    vars(sympy)["parse_expr"] = _only(_is_algebra, parse)
     for module in (countdown, puzzle24):
-        _set(module, "parse_expr", _only(_is_arithmetic, parse))
+        vars(module)["parse_expr"] = _only(_is_arithmetic, parse)
     for family, refused in families().items():
         if refused is None:
             _scorers[family] = reasoning_gym.create_dataset(family)
@@ -184,10 +183,6 @@ def _is_algebra(text: str) -> bool:
     is_known = all(len(word) == 1 or word in FUNCTIONS for word in WORDS.findall(text))
     has_attribute = re.search(r"\.\s*[^\W\d]", text)
     return bool(SYMBOLS.fullmatch(text) and is_known and not has_attribute and not TOO_LARGE.search(text))
-
-
-def _set(module: ModuleType, name: str, value: Any) -> None:
-    setattr(module, name, value)
 
 
 _scorers: dict[str, Any] = {}

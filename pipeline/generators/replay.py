@@ -9,7 +9,7 @@ row for the same sample index. With a `sample_index` column, that comes first.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,7 +20,7 @@ from pydantic import Field
 
 from pipeline.generators import NOT_RUN, Generate, Reply, Request, failed_reply
 from pipeline.recordings import Columns, count_of, recorded_reply
-from pipeline.records import Row, matches
+from pipeline.records import Record, Row, matches
 from pipeline.rows import file_digest, iter_records, place
 from schemas.errors import SchemaError
 from schemas.recipe import Settings
@@ -98,7 +98,8 @@ def _recording(config_json: str, stamp: str) -> dict[tuple[str, str], list[Reply
     return served
 
 
-def _rows(config: Config) -> Any:
+def _rows(config: Config) -> Iterator[tuple[str, Record]]:
+    """The rows that `where` lets through, each with where it stands."""
     for number, record in iter_records(config.path):
         where = place(config.path, number)
         if matches(record, config.where, where):
