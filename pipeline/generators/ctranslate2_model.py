@@ -89,38 +89,35 @@ async def open_generator(config: Config) -> AsyncIterator[Generate]:
     folder = find_model(config.path)
     chat = _chat(folder, folder.stamp())
     model = loaded_model(folder, chat, _hardware(config))
-    sample = partial(_sample, model=model, config=config, name=config.name or folder.name)
-    halts: list[Halt] = []
+    halt = Halt()
+    sample = partial(_sample, halt=halt, model=model, config=config, name=config.name or folder.name)
     # One batch more than there are workers waits in the library, so that no worker waits for Python.
     pool = ThreadPoolExecutor(model.n_workers + 1, thread_name_prefix="ctranslate2")
 
     async def generate(requests: Sequence[Request]) -> AsyncIterator[Reply]:
         loop = asyncio.get_running_loop()
-        halts.append(halt := Halt())
         limits = _limits(config, chat, math.ceil(len(requests) / model.n_workers))
         planned = loop.run_in_executor(pool, make_batches, requests, chat, config.chat_template_kwargs, limits)
         failures, batches = await planned
         for reply in failures:
             yield reply
-        running = [loop.run_in_executor(pool, sample, batch, halt) for batch in batches]
+        running = [loop.run_in_executor(pool, sample, batch) for batch in batches]
         try:
             for finished in asyncio.as_completed(running):
                 for reply in await finished:
                     yield reply
         finally:
-            halt.set()
             for work in running:
                 work.cancel()
 
     try:
         yield generate
     finally:
-        for halt in halts:
-            halt.set()
+        halt.set()
         pool.shutdown(cancel_futures=True)
 
 
-def _sample(batch: Batch, halt: Halt, *, model: LocalModel, config: Config, name: str) -> list[Reply]:
+def _sample(batch: Batch, *, halt: Halt, model: LocalModel, config: Config, name: str) -> list[Reply]:
     """One reply a request; those of a batch are there together."""
     sampling = Sampling(config.temperature, config.top_p, config.top_k, config.stop)
     try:
