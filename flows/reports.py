@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.evidence import funnel
+from pipeline.funnel import funnel
 from pipeline.generators import NOT_RUN
 from pipeline.journal import journal_folder, leftover
 from pipeline.lease import describe_holder

@@ -5,7 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.evidence import evidence_of, funnel, gather
+from pipeline.evidence import evidence_of, gather
+from pipeline.funnel import funnel
 from pipeline.store import Provenance, open_run, publish
 from schemas.tables import TABLES, Examples, Prompts, frame_of, table_name
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.template import FIELDS, FOLDER, Template, load_template, template_names
+from pipeline.template import FIELDS, FOLDER, load_template, template_names
 from schemas.errors import RecipeError
 
 RELEASED = {
@@ -161,8 +161,3 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     (tmp_path / "solve.txt").write_bytes(b"{problem} \xff")
     with pytest.raises(RecipeError, match=r"solve\.txt: cannot read this file of the template: "):
         load_template(name)
-
-
-def test_a_template_says_no_more_than_its_texts() -> None:
-    texts = load_template("plain-1").texts
-    assert Template("a", texts).digest() == Template("b", dict(reversed(texts.items()))).digest()
