@@ -198,15 +198,14 @@ def _run(
 ) -> None:
     from flows.console import drive, say, show_frame
     from flows.reports import funnel_frame, require_examples
-    from flows.steps import n_owed_prompts, steps
+    from flows.steps import begin, n_owed_prompts, steps
     from pipeline.lock import locked
-    from pipeline.resolve import bind
     from schemas.errors import WorkOwed
 
     resolved = _resolved(recipe, overrides)
     run = _run_of(resolved, run_url)
     with locked(run) as mine:
-        bind(mine, resolved)
+        begin(mine, resolved)
         drive(steps(mine, resolved, limit=limit))
         n_owed = n_owed_prompts(mine, resolved)
     show_frame(funnel_frame(run), as_json=as_json, width=100)

@@ -17,10 +17,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from flows.reports import funnel_frame, require_examples
-from flows.steps import Step, n_owed_prompts, steps
+from flows.steps import Step, begin, n_owed_prompts, steps
 from pipeline.hostile import escaped
 from pipeline.lock import locked
-from pipeline.resolve import bind, resolve
+from pipeline.resolve import resolve
 from pipeline.store import Run, open_run
 from schemas.errors import InputError, TooManyErrors
 from schemas.recipe import Recipe
@@ -66,7 +66,7 @@ def curate(
     """Collect, screen, sample, verify, rate, plan, choose, assemble and export, on one run folder."""
     resolved = resolve(recipe)
     with locked(open_run(run_url or f"data/runs/{recipe.name}")) as run:
-        bind(run, resolved)
+        begin(run, resolved)
         for step in steps(run, resolved, limit=limit or None):
             _run_step(step)
         _show_funnel(run, recipe.name)

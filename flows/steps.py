@@ -31,7 +31,7 @@ from pipeline import (
     verify,
 )
 from pipeline.evidence import gather
-from pipeline.resolve import RECORDED, Model, Resolved
+from pipeline.resolve import RECORDED, Model, Resolved, bind
 from pipeline.store import Run
 from schemas.recipe import Export, Origin, Recipe
 from schemas.tables import Bands, Choices, Examples, PassRates, Plans, Prompts, Rollouts, Screened, Verdicts
@@ -57,8 +57,18 @@ class Step:
         return f"{self.name} {self.what}".rstrip()
 
 
+def begin(run: Run, resolved: Resolved) -> None:
+    """Publish what a killed process finished, and tie the run to its recipe; StoreError where it has another one.
+
+    In this order: a recipe may only be changed, and a prompt only be dropped, while there are no rollouts of it.
+    """
+    runner.recover(run, generate)
+    runner.recover(run, verify)
+    bind(run, resolved)
+
+
 def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator[Step]:
-    """All work of a recipe on a run that this process has locked, in order.
+    """All work of a recipe on a run that this process has locked and begun, in order.
 
     `limit` samples only the first so many kept prompts (by id, which is a hash: a fair sample).
     """
@@ -130,8 +140,6 @@ def _collect(run: Run, resolved: Resolved) -> None:
 
 def _sampling_loop(run: Run, resolved: Resolved, limit: int | None) -> Iterator[Step]:
     """Rounds until no sample is owed; a round that a killed process began is finished first."""
-    runner.recover(run, generate)
-    runner.recover(run, verify)
     errors = runner.ErrorRate(resolved.recipe.work.max_error_rate)
     while True:
         wanted = _wanted_solves(run, resolved, limit)
@@ -153,7 +161,7 @@ def _sampled(run: Run, limit: int | None) -> tuple[pl.DataFrame, pl.DataFrame, p
     """Prompts, screened and pass rates; of the screened only the first so many kept ones."""
     screened = run.read(Screened)
     if limit is not None:
-        kept = screened.filter(pl.col("decision") == "kept").sort("prompt_id").head(limit)
+        kept = screened.filter(pl.col("decision") == "kept").sort("prompt_id")[:limit]
         screened = screened.join(kept.select("prompt_id"), on="prompt_id", how="semi")
     return run.read(Prompts), screened, run.read(PassRates)
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+
+from pipeline.journal import Journal, journal_folder
+from pipeline.store import open_run
+from schemas.tables import Rollouts
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "flows/recipes/recorded.toml"
@@ -69,6 +74,23 @@ def test_limit_stops_with_work_owed_and_the_rest_can_follow(coldstart: Call, tmp
     assert first.returncode == 3
     assert "still owed" in first.stderr
     assert coldstart(*command).returncode == 0
+
+
+def test_a_limit_may_be_any_number(coldstart: Call, recorded_run: Path) -> None:
+    assert coldstart(*RUN, "--run", recorded_run, "--limit", 10**20).returncode == 0
+
+
+def test_what_a_killed_process_had_finished_belongs_to_its_recipe(
+    coldstart: Call, recorded_run: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(recorded_run, tmp_path / "run")
+    run = open_run(str(folder))
+    rows = run.read(Rollouts).to_dicts()
+    shutil.rmtree(folder / "rollouts")
+    with Journal(journal_folder(run, Rollouts), "shard") as journal:
+        journal.write(rows[0])
+    refused(coldstart(*RUN, "--set", "band.low=0.2", "--run", folder), "another recipe", "band.low")
+    assert run.read(Rollouts).height == 1
 
 
 def test_dry_run_says_what_to_expect_and_writes_nothing(coldstart: Call, tmp_path: Path) -> None:
