@@ -175,7 +175,7 @@ def _recorded_plans(run: Run, resolved: Resolved) -> Iterator[Step]:
 
 def _wanted_recorded_plans(run: Run, planner: Model) -> pl.DataFrame:
     tables = run.read(Bands), run.read(Rollouts), run.read(Verdicts)
-    return planning.recorded_plans(*tables, planner.generator_id)
+    return planning.wanted_recorded_plans(*tables, planner.generator_id)
 
 
 def _tried_plans(run: Run, resolved: Resolved) -> Iterator[Step]:

@@ -41,7 +41,9 @@ _Pools = dict[str | None, dict[int, list[tuple[str, ...]]]]
 """Plans to draw placebos from: see `_pools`."""
 
 
-def recorded_plans(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, planner: str) -> pl.DataFrame:
+def wanted_recorded_plans(
+    bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, planner: str
+) -> pl.DataFrame:
     """The plan samples wanted of a planner that replays a recording: one for each correct solve rollout in the band.
 
     `parent_id` is the solve rollout that the plan was recorded with; both are sample i of their recording.

@@ -6,7 +6,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.planning import MAX_PLACEBOS, STRATEGIES, recorded_plans, wanted_plans, wanted_strategies, wanted_trials
+from pipeline.planning import (
+    MAX_PLACEBOS,
+    STRATEGIES,
+    wanted_plans,
+    wanted_recorded_plans,
+    wanted_strategies,
+    wanted_trials,
+)
 from schemas.ids import rollout_id
 from schemas.recipe import PlanSettings
 from schemas.tables import Bands, Choices, Plans, Prompts, Rollouts, Verdicts, frame_of
@@ -38,7 +45,7 @@ def plans_wanted(rollouts: list[dict[str, Any]], outcomes: list[str], version: s
         {"rollout_id": row["rollout_id"], "verifier": "math", "verifier_version": version, "outcome": outcome}
         for row, outcome in zip(rollouts, outcomes, strict=True)
     ]
-    return recorded_plans(
+    return wanted_recorded_plans(
         bands(p1="in_band", p2="too_easy"), frame_of(Rollouts, rollouts), frame_of(Verdicts, verdicts), GENERATOR
     )
 
