@@ -24,7 +24,7 @@ FAMILIES_FILE = Path(__file__).with_name("gym_families.json")
 """What `python -m pipeline.gym_admission` found: each family with the reason why it is refused, or null."""
 
 CALL_SECONDS = 120.0
-INSTALL = "install it: pip install 'coldstart[tasks]'"
+INSTALL = "install it, in Coldstart's folder: pip install '.[tasks]'"
 
 LITERALS = ("binary_matrix", "number_sorting", "spiral_matrix", "string_insertion")
 ARITHMETIC = re.compile(r"(?:[\d\s()+-]|\*(?!\s*\*)|/(?!\s*/)){1,300}")

@@ -25,7 +25,7 @@ from schemas.recipe import Settings, identity_fields, mutable
 if TYPE_CHECKING:
     from pipeline.model_server import ModelServer
 
-INSTALL = "install it: pip install 'coldstart[openai]'"
+INSTALL = "install it, in Coldstart's folder: pip install '.[openai]'"
 
 MAX_CHOICES = 64
 """Most samples in one request: OpenAI takes up to 128, and all of them come back when the slowest is done."""

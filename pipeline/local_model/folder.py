@@ -14,7 +14,7 @@ from schemas.errors import RecipeError
 from schemas.ids import content_id
 from schemas.messages import first_line
 
-INSTALL = "install it: pip install 'coldstart[local-model]'"
+INSTALL = "install it, in Coldstart's folder: pip install '.[local-model]'"
 
 CONVERSION = "ctranslate2"
 """The subfolder that the conversion goes to."""
