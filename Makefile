@@ -21,7 +21,7 @@ $(UV):
 
 setup: .venv/.synced  ## install everything into .venv, from the lock
 
-demo: setup  ## curate the recorded demo set, offline, and show what came out
+demo: setup  ## curate puzzles with the model that comes with the project, and show what came out
 	$(RUN) coldstart demo
 
 fast: setup  ## the fast tests
