@@ -39,7 +39,7 @@ for verb in (verify, rate, dedup):
 @cli.command()
 @click.option("--run", "run_url", metavar="DIR", default="data/runs/demo", show_default=True, help="Run folder.")
 def demo(run_url: str) -> None:
-    """Curate puzzles with the model that comes with Coldstart, offline, and show what came out."""
+    """Curate puzzles with the embedded model and show what came out."""
     from flows.demo import show_examples
     from pipeline.store import open_run
 
@@ -70,7 +70,10 @@ def run(
     pilot: int | None,
     as_json: bool,
 ) -> None:
-    """Run a recipe, or go on with it: collect, screen, sample, verify, rate, plan, choose, assemble, export."""
+    """Run a recipe, or go on with it.
+
+    Collect, screen, sample, verify, rate, plan, choose, assemble, export. After a kill the same command goes on.
+    """
     if pilot is not None and not dry_run:
         raise click.UsageError("--pilot is how many prompts --dry-run tries out; give both or neither")
     if dry_run:
@@ -83,7 +86,10 @@ def run(
 @run_option
 @json_option
 def status(run_url: str, as_json: bool) -> None:
-    """Tables, rows, who holds the lock, and rows that are finished but not published."""
+    """Tables and rows of a run, and who works on it.
+
+    `in_journal` counts rows that are finished and not yet published; `state` is sealed once no more are due.
+    """
     from flows.console import show_frame
     from flows.reports import lock_line, status_frame
 
@@ -96,7 +102,10 @@ def status(run_url: str, as_json: bool) -> None:
 @run_option
 @json_option
 def funnel(run_url: str, as_json: bool) -> None:
-    """From prompts to examples: how many are left after each stage, and why the others went."""
+    """How many rows are left after each stage, and why the others went.
+
+    Rollouts are those sampled to measure pass rates; trials of plans are counted by their plans.
+    """
     from flows.console import show_frame
     from flows.reports import funnel_frame
 
@@ -107,7 +116,10 @@ def funnel(run_url: str, as_json: bool) -> None:
 @run_option
 @json_option
 def check(run_url: str, as_json: bool) -> None:
-    """Test what a run claims: keys, foreign keys, counts, decisions (exit code 1 where a claim is broken)."""
+    """Test what a run claims: keys, foreign keys, counts, decisions.
+
+    Exit code 1 where a claim is broken.
+    """
     from flows.console import say, show_frame
     from pipeline.checks import check as check_run
 
@@ -125,7 +137,10 @@ def check(run_url: str, as_json: bool) -> None:
 @run_option
 @json_option
 def why(id: str, run_url: str, as_json: bool) -> None:
-    """Why a prompt, rollout or plan was exported or left out (an id, or its first characters)."""
+    """Why a prompt, rollout or plan was exported or left out.
+
+    ID is an id or its first characters; `coldstart sql "from fates"` lists them.
+    """
     from flows.console import show_frame
     from flows.reports import why_frame
 
@@ -136,7 +151,10 @@ def why(id: str, run_url: str, as_json: bool) -> None:
 @click.argument("id")
 @run_option
 def show(id: str, run_url: str) -> None:
-    """Everything about a prompt, rollout, plan or example (an id, or its first characters)."""
+    """Everything about a prompt, rollout, plan or example.
+
+    ID is an id or its first characters; `coldstart sql "from fates"` lists them.
+    """
     from flows.console import say
     from flows.reports import describe
 
@@ -148,7 +166,10 @@ def show(id: str, run_url: str) -> None:
 @run_option
 @json_option
 def sql(query: str, run_url: str, as_json: bool) -> None:
-    """Query a run's tables with SQL, read-only: every table is a view, and so is `fates`."""
+    """Query the tables of a run with SQL, read-only.
+
+    Every table is a view, and so is `fates`; `coldstart sql "show tables"` lists them.
+    """
     from flows.console import show_frame
     from pipeline.query import query as run_query
 
@@ -159,14 +180,20 @@ def sql(query: str, run_url: str, as_json: bool) -> None:
 @click.argument("table")
 @run_option
 def retry(table: str, run_url: str) -> None:
-    """Set the failed rows of a table aside, so that the next run owes them again."""
+    """Set failed rows aside, so that the next run owes them again.
+
+    TABLE is rollouts or verdicts.
+    """
     from flows.console import say
     from pipeline.lock import locked
     from pipeline.retry import retry as set_failed_aside
 
     with locked(_existing(run_url)) as run:
         n = set_failed_aside(run, table)
-    say(f"{n} rows of {table} are owed again (kept in set_aside/): run the recipe; `check` waits for it")
+    if n:
+        say(f"{n} failed rows of {table} went to set_aside/ and are owed again: run the recipe to fill them")
+    else:
+        say(f"no failed rows in {table}: nothing is owed again")
 
 
 @cli.command()
@@ -249,12 +276,15 @@ def _existing(run_url: str) -> "Run":
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: errors made on purpose and a full disk are one line and an exit code; all else keeps its trace."""
     try:
-        sys.exit(cli(arguments, standalone_mode=False) or 0)
+        given = sys.argv[1:] if arguments is None else arguments
+        sys.exit(cli(given or ["--help"], "coldstart", standalone_mode=False) or 0)
     except click.exceptions.Abort:
         click.echo("coldstart: stopped; a run keeps what was finished, and the same command goes on", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        click.echo(f"coldstart: {error.format_message()}", err=True)
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        see = f"; see `{context.command_path} -h`" if context else ""
+        click.echo(f"coldstart: {error.format_message().rstrip('.')}{see}", err=True)
         sys.exit(InputError.exit_code)
     except CurationError as error:
         from pipeline.hostile import clean

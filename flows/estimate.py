@@ -160,8 +160,8 @@ def _sentences(pilot: Pilot, rows: pl.DataFrame, whole: dict[str, Any]) -> Itera
     total, spent, n = rows.row(-1, named=True), whole["pilot"], pilot.n_sampled
     low, high = (100 * share for share in _share_range(pilot.n_in_band, n))
     yield f"in the band: {pilot.n_in_band} of {n} prompts of the pilot, so {low:.0f} to {high:.0f} % of all (95 %)"
-    yield f"time: {duration(total['seconds'])} ({duration(total['seconds_low'])} to {duration(total['seconds_high'])})"
-    yield f"examples: {whole['n_examples']:,} ({whole['n_examples_low']:,} to {whole['n_examples_high']:,})"
+    yield f"time: {_ranged(*(duration(total[name]) for name in ('seconds', 'seconds_low', 'seconds_high')))}"
+    yield f"examples: {_ranged(*(f'{whole[name]:,}' for name in ('n_examples', 'n_examples_low', 'n_examples_high')))}"
     tokens = " and ".join(f"{_count(spent[name], True)} {name[2:].replace('_', ' ')}" for name in TOKENS)
     yield f"the pilot itself: {spent['n_rollouts']:,} rollouts, {tokens}, {duration(spent['seconds'])}"
     generated = rows.filter(stage="generate")
@@ -169,3 +169,8 @@ def _sentences(pilot: Pilot, rows: pl.DataFrame, whole: dict[str, Any]) -> Itera
         yield "totals leave out what is unknown"
     if (missed := generated.filter(pl.col("n_rollouts").is_null())).height:
         yield f"the pilot reached no {', '.join(missed['arm'].unique(maintain_order=True))}; a larger --pilot may"
+
+
+def _ranged(value: str, low: str, high: str) -> str:
+    """A value with its range, where it has one."""
+    return value if value == low == high else f"{value} ({low} to {high})"

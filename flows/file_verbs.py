@@ -13,7 +13,10 @@ output_option = click.option("-o", "--output", required=True, metavar="FILE", he
 @click.option("--verifier", help="Verifier of rows that name none, such as math or strips.")
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that verify.")
 def verify(input: str, output: str, verifier: str | None, workers: int) -> None:
-    """Judge responses: id, response, reasoning?, verifier, task -> id, outcome, reason, extracted, ..."""
+    """Judge the responses in a file.
+
+    id, response, reasoning?, verifier, task -> id, outcome, reason, extracted, ...
+    """
     from pipeline.rows import check_output, read_rows
     from pipeline.verify import verify_rows
 
@@ -33,7 +36,10 @@ def verify(input: str, output: str, verifier: str | None, workers: int) -> None:
 @click.option("--max", "max_samples", type=int, default=32, show_default=True, help="Most rows a prompt.")
 @click.option("--rule", type=click.Choice(["jeffreys", "fixed"]), default="jeffreys", show_default=True)
 def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
-    """Pass rates and bands: prompt_id, outcome, reason? -> a row a prompt with counts, rate and decision."""
+    """Pass rates and bands from the judged responses in a file.
+
+    prompt_id, outcome, reason? -> a row a prompt with counts, rate and decision.
+    """
     from pydantic import ValidationError
 
     from pipeline.rate import rate_rows
@@ -67,7 +73,10 @@ def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
     help="Ignore shingles in more texts: a template.",
 )
 def dedup(input: str, output: str, id_: str, text: str, keep_by: str | None, **settings: Any) -> None:
-    """Near-duplicates: id, text -> id, cluster_id, is_kept, keeper_id, similarity, reason."""
+    """Find near-duplicates among the texts in a file.
+
+    id, text -> id, cluster_id, is_kept, keeper_id, similarity, reason.
+    """
     from pipeline.dedup import dedup_rows
     from pipeline.rows import check_output, read_rows
 

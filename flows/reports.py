@@ -91,7 +91,7 @@ def why_frame(run: Run, id: str) -> pl.DataFrame:
         """,
     )
     if found.is_empty():
-        raise StoreError(f"{id}: no prompt, rollout or plan of {run.url} has this id")
+        raise StoreError(f"{id}: no prompt, rollout or plan of {run.url} has this id (for an example: its rollout_id)")
     return found
 
 
@@ -110,6 +110,8 @@ def describe(run: Run, id: str) -> str:
 def _belonging(run: Run, key: str, id: str) -> list[str]:
     if key == "rollout_id":
         return [_row_text("verdict", row) for row in run.read(Verdicts).filter(pl.col(key) == id).iter_slices(1)]
+    if key == "plan_id":
+        return [_row_text("plan_scores", row) for row in run.read(PlanScores).filter(pl.col(key) == id).iter_slices(1)]
     if key != "prompt_id":
         return []
     rollouts = run.read(Rollouts).filter(prompt_id=id, arm="solve", phase="screen").sort("sample_index")
@@ -125,13 +127,18 @@ def _belonging(run: Run, key: str, id: str) -> list[str]:
 def _plans_of(run: Run, prompt_id: str) -> list[str]:
     """The plans of a prompt, a line each, with what their trials said; nothing where it has none."""
     plans = run.read(Plans).filter(prompt_id=prompt_id).sort("plan_id")
-    scores = run.read(PlanScores).select("plan_id", "uplift", "decision")
+    scores = run.read(PlanScores).select("plan_id", "uplift", "over_placebo", "decision")
     lines = [
         f"  {row['plan_id']}  {row['decision'] or 'not tried':<10} "
-        f"{'' if row['uplift'] is None else format(row['uplift'], '+.2f'):>6}  {row['strategy'] or row['status']}"
+        f"{_signed(row['uplift'])}  {_signed(row['over_placebo'])}  {row['strategy'] or row['status']}"
         for row in plans.join(scores, on="plan_id", how="left", maintain_order="left").iter_rows(named=True)
     ]
-    return ["\n".join([f"{len(lines)} plans, with their uplift", *lines])] if lines else []
+    title = f"{len(lines)} plans: decision, uplift, uplift over placebos, strategy"
+    return ["\n".join([title, *lines])] if lines else []
+
+
+def _signed(number: float | None) -> str:
+    return " " * 5 if number is None else f"{number:+.2f}"
 
 
 def _row_text(title: str, row: pl.DataFrame) -> str:

@@ -69,7 +69,8 @@ def select(connection: Connection, sql: str, *, timeout_s: float | None = None) 
     except duckdb.InterruptException:
         raise InputError(f"sql: stopped after {timeout_s:g} s; ask for less") from None
     except (duckdb.Error, pl.exceptions.PolarsError) as error:
-        raise InputError(f"sql: {_one_line(error)}") from None
+        tables = '; "show tables" lists what there is' if "Table with name" in str(error) else ""
+        raise InputError(f"sql: {_one_line(error)}{tables}") from None
     except OSError as error:
         raise StoreError(f"sql: a part of a table cannot be read ({_one_line(error)})") from None
     finally:

@@ -69,7 +69,7 @@ def template_names() -> list[str]:
 
 def _unknown(name: str) -> str:
     if "/" in name:
-        return f"there is no template folder {name}; it holds {', '.join(f'{kind}.txt' for kind in FIELDS)}"
+        return f"there is no template folder {name}; begin with a copy: cp -r {FOLDER / 'plain-1'} {name}"
     known = template_names()
     hint = did_you_mean(name, known, f"there are {', '.join(known)}")
     return f"unknown template {name!r}{hint} (a folder of your own is named with a slash, such as ./{name})"
@@ -78,6 +78,9 @@ def _unknown(name: str) -> str:
 def _text(path: Path, kind: str, where: str) -> str:
     try:
         text = path.read_text(encoding="utf-8").rstrip("\n")
+    except FileNotFoundError:
+        begin = f"begin with a copy: cp {FOLDER / 'plain-1' / path.name} {path}"
+        raise RecipeError(f"{where}: {path}: there is no such file; {begin}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{where}: {path}: cannot read this file of the template: {error}") from None
     try:

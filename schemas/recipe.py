@@ -249,7 +249,8 @@ def explain(error: ValidationError, model: type[BaseModel], place: str, at: Sequ
     if first["type"] == "missing":
         return f"{place}: {field!r} is missing; it is required"
     message = first["msg"].removeprefix("Value error, ")
-    found = "" if isinstance(first["input"], dict) else f", found {short(first['input'])}"
+    said = isinstance(first["input"], dict) or repr(first["input"]) in message
+    found = "" if said else f", found {short(first['input'])}"
     return f"{place}: {field + ': ' if field else ''}{message[:1].lower() + message[1:]}{found}"
 
 

@@ -200,6 +200,17 @@ def test_export_writes_a_data_set_elsewhere(coldstart: Call, recorded_run: Path,
     assert (tmp_path / "out/README.md").read_text().startswith("---\n")
 
 
+def test_without_a_verb_there_is_help_that_fits_80_columns(coldstart: Call) -> None:
+    done = coldstart()
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: coldstart")
+    assert "..." not in done.stdout.split("Commands:")[1]
+
+
+def test_a_missing_option_says_where_help_is(coldstart: Call) -> None:
+    refused(coldstart("funnel"), "Missing option '--run'; see `coldstart funnel -h`")
+
+
 # --- verbs on files ----------------------------------------------------------------------------------------------
 
 

@@ -110,7 +110,7 @@ def test_doubled_braces_are_braces(tmp_path: Path) -> None:
     [
         ("plain", r"unknown template 'plain'; did you mean 'plain-1'\?"),
         ("zzz", r"unknown template 'zzz'; there are plain-1, short-1 \(a folder of your own is named with a slash"),
-        ("./nowhere", r"there is no template folder ./nowhere; it holds solve.txt, guess.txt, "),
+        ("./nowhere", r"there is no template folder ./nowhere; begin with a copy: cp -r .*plain-1 ./nowhere"),
     ],
 )
 def test_an_unknown_template_is_told_with_what_there_is(name: str, words: str) -> None:
@@ -152,7 +152,7 @@ def test_strategies_need_not_say_how_many(tmp_path: Path) -> None:
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     name = own(tmp_path)
     (tmp_path / "guess.txt").unlink()
-    with pytest.raises(RecipeError, match=r"^models\.target: .*guess\.txt: cannot read this file of the template: "):
+    with pytest.raises(RecipeError, match=r"^models\.target: .*guess\.txt: there is no such file; begin with a copy: "):
         load_template(name, where="models.target")
 
 
