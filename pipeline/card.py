@@ -47,7 +47,7 @@ def render_card(evidence: Evidence, examples: pl.DataFrame) -> str:
         *_section("Pass rates", _histogram(evidence.histogram)),
         *_plans(evidence.trials),
         *_section("Sources", _table(evidence.sources, code=("source", "revision", "license"))),
-        *_section("Models", _table(evidence.models, code=("model",))),
+        *_section("Models", *_counted(evidence), _table(evidence.models, code=("model",))),
         *_section("Verdicts", _table(evidence.verdicts, code=("verifier", "version", "reason"))),
         *_section("Columns", _columns()),
         *_section("An example", *_example(examples)),
@@ -178,6 +178,12 @@ def _plans(trials: pl.DataFrame) -> Iterator[str]:
         "Each is the best of its problem's plans by the very samples that measure it here, which overstates its uplift "
         "(the intervals leave that out); none was confirmed on fresh samples.",
     )
+
+
+def _counted(evidence: Evidence) -> Iterator[str]:
+    """Which rollouts the tables of models and verdicts count, where there are others."""
+    if evidence.trials.height:
+        yield "Here and under *Verdicts*, rollouts are those that measured the pass rates, not the trials of plans."
 
 
 def _columns() -> str:

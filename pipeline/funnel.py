@@ -22,7 +22,7 @@ def funnel(tables: Tables) -> pl.DataFrame:
     """
     screened, bands, solved = tables["screened"], tables["bands"], solved_rollouts(tables)
     in_band, kept = pl.col("region") == "in_band", pl.col("decision") == "kept"
-    uncertain = f"not yet certain: {n}" if (n := n_uncertain(bands)) else ""
+    uncertain = f"kept but not certain: {n}" if (n := n_uncertain(bands)) else ""
     outcome = {name: solved.filter(pl.col("outcome") == name) for name in ("correct", "incorrect", "undecided")}
     unjudged = solved.filter(pl.col("outcome").is_null())
     rows = [
@@ -70,13 +70,15 @@ def _tried_plans(tables: Tables) -> list[Step]:
     chosen, traces = choices.filter(of_plan), choices.filter(~of_plan)
     untried = chosen.filter(kept).join(scores, left_on="id", right_on="plan_id", how="anti").height
     same = asked["text"].drop_nulls().len() - plans["rollout_id"].drop_nulls().len()
+    waiting = f"; not tried yet: {untried}" if untried else ""
+    trials = tables["rollouts"].filter(pl.col("phase") == "search", pl.col("arm") != "write_plan").height
     helps = scores.filter(decision="helps").join(plans.select("plan_id", "prompt_id"), on="plan_id")
     return [
         ("asked for", "plans", asked.height, ""),
         _passed("written", "plans", asked, pl.col("text").is_not_null(), "error_kind"),
         _passed("parsed", "plans", plans, pl.col("status") == "parsed", "status", f"same_plan {same}" if same else ""),
         _passed("distinct", "plans", chosen, kept, "reason"),
-        ("tried", "plans", scores.height, f"not tried yet: {untried}" if untried else ""),
+        ("tried", "plans", scores.height, f"in {trials} more rollouts{waiting}"),
         _passed("help", "plans", scores, pl.col("decision") == "helps", "decision"),
         ("helped by a plan", "prompts", helps["prompt_id"].n_unique(), ""),
         ("correct with the best plan", "traces", traces.height, ""),

@@ -317,7 +317,7 @@ class Examples(dy.Schema):
         "that it was shown); by n_tokens where those of any example were not counted.",
     )
     n_tokens = _count("Tokens of the messages that carry the loss.")
-    tokenizer = _text("What counted n_tokens; `whitespace` where the recipe names no tokenizer.")
+    tokenizer = _text("What counted n_tokens; `whitespace` for words between white space.")
     pass_rate = _share("The prompt's pass rate.", nullable=True)
     uplift = _real("The plan's measured uplift, as plan_scores has it; null where it was not tried.", nullable=True)
     model = _text("The model that wrote the response.")

@@ -9,6 +9,16 @@
 -- A run whose plans are tried (it has rollouts of the phase search) takes its traces from execute rollouts of the plan
 -- that helps its prompt most. All that only measures is `evidence_only`: other arms, solving beside the trials, lists
 -- of strategies, and then the correct solve rollouts of the screen too.
+--
+-- Reasons of this view alone, in no table:
+--
+-- same_plan         a rollout wrote a plan that another rollout of its prompt wrote
+-- not_best          a plan helps, but another of its prompt helps more; so its rollouts
+-- no_parsed_plan    no plan of the prompt could be read
+-- no_plan_helps     no plan of the prompt helps
+-- no_correct_trace  no rollout of the prompt that an example could show is correct
+-- no_kept_trace     `choices` kept none of the correct rollouts that an example could show
+-- not_shown         a plan whose prompt has examples, but none that shows it
 WITH runs AS (
     SELECT EXISTS (FROM rollouts WHERE phase = 'search') AS tries_plans
 ),

@@ -131,6 +131,8 @@ def test_a_card_without_trials_says_nothing_of_them(evidence: Evidence, trials: 
         render_card(each, frame_of(Examples, [example()])) for each in (untried, replace(untried, trials=trials))
     )
     assert "## Plans" not in without
+    assert "trials of plans" not in without
+    assert "trials of plans" in tried
     assert '"plans"' not in without
     assert '"plans"' in tried
 

@@ -102,7 +102,7 @@ def test_funnel_says_where_every_row_went(tables: dict[str, pl.DataFrame]) -> No
         ("collected", "prompts", 4, "s 3, other 1"),
         ("kept by the screen", "prompts", 3, "left out: near_duplicate 1"),
         ("sampled", "prompts", 3, ""),
-        ("in the band", "prompts", 1, "left out: too_easy 1, unmeasured 1; not yet certain: 1"),
+        ("in the band", "prompts", 1, "left out: too_easy 1, unmeasured 1; kept but not certain: 1"),
         ("asked for", "rollouts", 5, ""),
         ("came back", "rollouts", 4, "left out: not_run 1"),
         ("correct", "rollouts", 1, ""),

@@ -88,7 +88,7 @@ def test_the_funnel_follows_plans_from_the_request_to_the_example() -> None:
         ("written", "plans", 5, "left out: http_500 1"),
         ("parsed", "plans", 3, "left out: malformed 1; same_plan 1"),
         ("distinct", "plans", 2, "left out: near_duplicate 1"),
-        ("tried", "plans", 2, ""),
+        ("tried", "plans", 2, "in 3 more rollouts"),
         ("help", "plans", 1, "left out: undecided 1"),
         ("helped by a plan", "prompts", 1, ""),
         ("correct with the best plan", "traces", 1, ""),
@@ -101,4 +101,4 @@ def test_plans_that_wait_for_their_trials_are_counted() -> None:
     tables = tried()
     tables["plan_scores"] = tables["plan_scores"].head(1)
     steps = {(step, entity): (n, detail) for step, entity, n, detail in funnel(tables).rows()}
-    assert steps["tried", "plans"] == (1, "not tried yet: 1")
+    assert steps["tried", "plans"] == (1, "in 3 more rollouts; not tried yet: 1")
