@@ -17,13 +17,29 @@ from pydantic.fields import FieldInfo
 
 from flows.cli import cli
 from pipeline import plugins
-from schemas.recipe import PluginSettings, Recipe
+from schemas.recipe import ModelSettings, PluginSettings, Recipe
 
 PLANS = [
     "## What a recorded plan may look like",
     "",
     "JSON (`strategy`, and `steps` with `goal`, `how` and more), a numbered or bulleted list, or one action a line; a",
     "line `Strategy: ...` before it is kept apart. A plan belongs to the response in the same row of the recording.",
+    "",
+]
+ROLES = [
+    "## `[sources.NAME]` and `[models.ROLE]`",
+    "",
+    "`kind` names the plug-in, such as `files` or `openai_server`; its own settings stand beside it, and are listed",
+    "below. A source has a name of your choice. The roles of models are:",
+    "",
+    "| role | what it does | without it |",
+    "|---|---|---|",
+    "| `target` | is the model to be trained: its pass rate defines the band | the recipe is refused |",
+    "| `planner` | writes plans for the prompts in the band | no plans are written |",
+    "| `executor` | tries the plans | the target does |",
+    "| `judge` | nothing yet | |",
+    "",
+    "Beside the settings of its generator, every role has:",
     "",
 ]
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -52,6 +68,8 @@ def recipe_page() -> str:
     ]
     plain = {name: field for name, field in Recipe.model_fields.items() if not _section(field)}
     lines += ["## The recipe itself", "", *_table(plain)]
+    of_roles = {n: field for n, field in ModelSettings.model_fields.items() if n not in PluginSettings.model_fields}
+    lines += [*ROLES, *_table(of_roles)]
     for name, section in _sections(Recipe):
         lines += _titled(f"## `[{name}]`", section)
     for kind, table in (("sources", "sources.NAME"), ("generators", "models.ROLE"), ("exporters", "export")):

@@ -24,8 +24,8 @@ TYPES: dict[type[pl.DataType], str] = {
 INTRODUCTION = """\
 # Data
 
-`data/` holds tables and no code: `demo/` is a small recorded set that the project made itself, and `runs/` (ignored by
-git) is where runs go. This page is generated from `schemas/tables.py`; change it there and run
+`data/` holds no code: `models/` is the embedded model, `recorded/` a small recorded set that the project made itself,
+and `runs/` (ignored by git) is where runs go. This page is generated from `schemas/tables.py`; change it there and run
 `python -m schemas.dictionary > data/README.md`.
 
 A run is a folder with a folder for each table: Parquet parts, and a `manifest.json` that names those that count,

@@ -143,7 +143,7 @@ class Recipe(Settings):
         description="Short name; the default run folder carries it.",
         json_schema_extra={"mutable": True},
     )
-    data: str = mutable(".", "Folder that relative paths of sources and recordings start from.")
+    data: str = mutable(".", "Folder that relative paths start from, itself seen from where the command is run.")
     sources: dict[str, PluginSettings] = Field(min_length=1, description="Where prompts come from.")
     models: dict[Literal["target", "planner", "executor", "judge"], ModelSettings] = Field(
         description="The generator of each role; the target's pass rate defines the band."

@@ -84,7 +84,7 @@ class Config(Settings):
         except ValueError:
             is_url = False
         if not is_url or url != url.strip():
-            raise RecipeError("base_url: wanted a URL such as http://127.0.0.1:8000/v1")
+            raise RecipeError("base_url: wanted a URL with http:// or https://, such as http://127.0.0.1:8000/v1")
         if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
             raise RecipeError(
                 "base_url: wanted a URL without user, password, query or fragment; a key belongs in the environment "
