@@ -79,7 +79,10 @@ def run(
     if dry_run:
         _dry_run(recipe, list(overrides), run_url, limit, PILOT if pilot is None else pilot, as_json=as_json)
     else:
-        _run(recipe, list(overrides), run_url, limit, as_json=as_json)
+        from flows.console import say
+
+        to = _run(recipe, list(overrides), run_url, limit, as_json=as_json)
+        say(f"data set: {to}", err=as_json)
 
 
 @cli.command()
@@ -222,7 +225,8 @@ def _resolved(recipe: Path, overrides: list[str]) -> Any:
 
 def _run(
     recipe: Path, overrides: list[str], run_url: str | None, limit: int | None = None, *, as_json: bool = False
-) -> None:
+) -> str:
+    """Run a recipe and show its funnel; where its data set is."""
     from flows.console import drive, say, show_frame
     from flows.reports import funnel_frame, require_examples
     from flows.steps import begin, n_owed_prompts, steps
@@ -240,6 +244,7 @@ def _run(
     if n_owed:
         raise WorkOwed(f"--limit {limit}: {n_owed} prompts are still owed samples; run again without it to go on")
     require_examples(run)
+    return resolved.recipe.export.to or run.location("export")
 
 
 def _dry_run(

@@ -25,6 +25,8 @@ def show_examples(run: Run, n: int = 3) -> None:
                 say(f"{name}:")
                 say(indent(text, "    "))
     say(f"\ndata set: {run.location('export')}  (datasets.load_dataset opens this folder; README.md is its card)")
+    say("\nnext, after `source .venv/bin/activate` (README.md goes on from there):")
+    say(f"    coldstart show {ranked['prompt_id'][0][:12]} --run {run.url}")
 
 
 def _uplift(score: Mapping[str, Any] | None) -> str:

@@ -14,7 +14,7 @@ from pipeline.resolve import stored_recipe
 from pipeline.store import Run
 from pipeline.verify import latest
 from schemas.errors import NoExamples, StoreError
-from schemas.tables import TABLES, Examples, Plans, PlanScores, Prompts, Rollouts, Screened, Verdicts, table_name
+from schemas.tables import TABLES, Bands, Examples, Plans, PlanScores, Prompts, Rollouts, Screened, Verdicts, table_name
 
 SHOWN = {Prompts: "prompt_id", Rollouts: "rollout_id", Plans: "plan_id", Examples: "example_id"}
 
@@ -71,6 +71,9 @@ def require_examples(run: Run) -> None:
     elif rollouts.height and rollouts["error_kind"].eq(NOT_RUN).fill_null(False).all():
         key = run.read(Prompts)["source_key"].first()
         why = f"no recorded response belongs to a prompt: a prompt's source_key is {key!r}; is that in the recording?"
+    elif (bands := run.read(Bands)).height and not bands.filter(pl.col("region") == "in_band").height:
+        found = ", ".join(f"{region} {n}" for region, n in bands["region"].value_counts(sort=True).rows())
+        why = f"no prompt is in the band ({found}): try easier or harder prompts, or another model"
     else:
         why = "`coldstart funnel` shows where they were lost"
     raise NoExamples(f"{run.url}: the run ended without examples: {why}")

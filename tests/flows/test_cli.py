@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,9 @@ def test_demo_ends_with_funnel_examples_and_the_path(coldstart: Call, tmp_path: 
     for part in ("prompt", "plan", "reasoning", "answer", "uplift"):
         assert part in done.stdout
     assert f"data set: {tmp_path}/run/export" in done.stdout
+    shown = re.search(r"coldstart show ([0-9a-f]+) --run", done.stdout)
+    assert shown is not None
+    assert "plans: decision" in coldstart("show", shown[1], "--run", tmp_path / "run").stdout
 
 
 def test_second_run_does_nothing_and_changes_nothing(coldstart: Call, recorded_run: Path) -> None:
@@ -376,6 +380,7 @@ def test_before_the_first_rollout_any_setting_may_change(coldstart: Call, tmp_pa
     [
         ("sources.arithmetic.columns.task.answer=family", ["the screen dropped every prompt"]),
         ("models.target.columns.source_key=model", ["no recorded response belongs to a prompt", "source_key is '"]),
+        ("band.low=0.899", ["no prompt is in the band (too_hard "]),
     ],
 )
 def test_a_run_without_examples_fails_and_says_why(
