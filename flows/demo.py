@@ -30,11 +30,11 @@ def show_examples(run: Run, n: int = 3) -> None:
 
 
 def _uplift(score: Mapping[str, Any] | None) -> str:
-    """What a plan did to the pass rate, in a line; empty where it was not tried."""
+    """What a plan did to the pass rate, in words; empty where it was not tried."""
     if score is None or score["uplift"] is None:
         return ""
     rates = {arm: f"{score[f'c_{arm}']} of {score[f'n_{arm}']}" for arm in ("execute", "solve", "placebo")}
     return (
-        f"{score['uplift']:+.2f} (right {rates['execute']} with the plan, {rates['solve']} without one, "
-        f"{rates['placebo']} with plans of other problems)"
+        f"{score['uplift']:+.2f}: right {rates['execute']} with the plan, {rates['solve']} without one,\n"
+        f"{rates['placebo']} with plans of other problems"
     )
