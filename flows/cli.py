@@ -124,13 +124,14 @@ def check(run_url: str, as_json: bool) -> None:
     Exit code 1 where a claim is broken.
     """
     from flows.console import say, show_frame
+    from flows.reports import claims_line
     from pipeline.checks import check as check_run
 
     claims = check_run(_existing(run_url))
     broken = claims.filter(claims["n_broken"] > 0)
     if as_json or broken.height:
         show_frame(claims if as_json else broken, as_json=as_json)
-    say(f"{claims.height - broken.height} of {claims.height} claims hold", err=True)
+    say(claims_line(claims), err=True)
     if broken.height:
         sys.exit(1)
 

@@ -46,6 +46,13 @@ def status_frame(run: Run) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
+def claims_line(claims: pl.DataFrame) -> str:
+    """How many claims of `pipeline.checks.check` hold, and what those wait for that were not tested."""
+    n_broken, n_waiting = claims.filter(pl.col("n_broken") > 0).height, claims["n_broken"].null_count()
+    waiting = f"; {n_waiting} wait until the run is done: run the recipe again" if n_waiting else ""
+    return f"{claims.height - n_broken - n_waiting} of {claims.height} claims hold{waiting}"
+
+
 def lock_line(run: Run) -> str:
     """Who works on the run, in a sentence."""
     lock = holder(run)

@@ -82,10 +82,10 @@ def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator
         yield from _tried_plans(run, resolved)
     else:
         yield from _recorded_plans(run, resolved)
-    for table in (Rollouts, Verdicts):
-        store.seal(run, table)
     yield _batch(run, choices, _choose(recipe, "execute" if resolved.tries_plans() else "solve"))
     yield _batch(run, assemble, recipe.assemble)
+    for table in (Rollouts, Verdicts):
+        store.seal(run, table)
     if run.read(Examples).height:
         yield Step("export", [lambda _: export_examples(run, recipe.export)])
 

@@ -1,10 +1,11 @@
 """Claims about a run that must hold, each an SQL query that returns the rows which break it.
 
 A file of `schemas/checks` is one claim: its first line says it in words, the first column that it returns names a
-row. Unique keys and references between tables are claims too; those are made from `schemas.tables`.
+row. A claim with a line `-- Waits` is not tested on a run that was stopped between new rollouts and the examples, as
+its tables agree only at the end. Unique keys and references between tables are claims too, made from `schemas.tables`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import polars as pl
 import schemas
 from pipeline.query import Connection, connect, connect_frames, select
 from pipeline.store import Run, Table
-from schemas.tables import TABLES, foreign_keys, table_name
+from schemas.tables import TABLES, Rollouts, Verdicts, foreign_keys, table_name
 
 N_SAMPLES = 3
 RESULT: dict[str, Any] = {"check": pl.String, "claim": pl.String, "n_broken": pl.Int64, "sample": pl.List(pl.String)}
@@ -27,18 +28,23 @@ class Check:
     name: str
     claim: str
     sql: str
+    waits: bool = False
 
 
 def check(run: Run) -> pl.DataFrame:
-    """One row a claim: check (its name), claim (in words), n_broken (rows that break it), sample (ids of up to 3)."""
+    """One row a claim: check (its name), claim (in words), n_broken (rows that break it), sample (ids of up to 3).
+
+    `n_broken` is null for claims that wait until the run is done.
+    """
+    growing = [table for table in (Rollouts, Verdicts) if (made := run.manifest(table)) and not made["sealed"]]
     with connect(run) as connection:
-        return _results(connection)
+        return _results(connection, [one for one in checks() if not (growing and one.waits)])
 
 
 def check_frames(frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The same over frames by table name; a table that is not given is empty."""
     with connect_frames(frames) as connection:
-        return _results(connection)
+        return _results(connection, checks())
 
 
 def checks() -> list[Check]:
@@ -49,13 +55,14 @@ def checks() -> list[Check]:
     return written + declared
 
 
-def _results(connection: Connection) -> pl.DataFrame:
-    return pl.DataFrame([_result(one, select(connection, one.sql)) for one in checks()], schema=RESULT)
+def _results(connection: Connection, tested: Sequence[Check]) -> pl.DataFrame:
+    rows = [_result(one, select(connection, one.sql) if one in tested else None) for one in checks()]
+    return pl.DataFrame(rows, schema=RESULT)
 
 
 def _written(path: Path) -> Check:
     sql = path.read_text(encoding="utf-8")
-    return Check(path.stem, sql.splitlines()[0].removeprefix("--").strip(), sql)
+    return Check(path.stem, sql.splitlines()[0].removeprefix("--").strip(), sql, waits="\n-- Waits" in sql)
 
 
 def _unique_key(table: Table) -> Check:
@@ -80,6 +87,8 @@ def _references(table: Table) -> Iterator[Check]:
         )
 
 
-def _result(one: Check, broken: pl.DataFrame) -> dict[str, object]:
+def _result(one: Check, broken: pl.DataFrame | None) -> dict[str, object]:
+    if broken is None:
+        return {"check": one.name, "claim": one.claim, "n_broken": None, "sample": []}
     sample = broken.to_series(0).head(N_SAMPLES).cast(pl.String).to_list()
     return {"check": one.name, "claim": one.claim, "n_broken": broken.height, "sample": sample}

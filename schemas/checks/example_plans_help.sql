@@ -1,4 +1,5 @@
 -- A plan that an example's rollout was given helps its prompt most, and the example shows no other plan or uplift.
+-- Waits until the run is done: its tables are brought level one after the other.
 SELECT example_id, examples.plan_id, rollouts.plan_id AS given, score.decision, score.uplift
 FROM examples
 JOIN rollouts USING (rollout_id)

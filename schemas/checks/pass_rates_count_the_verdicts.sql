@@ -1,4 +1,5 @@
 -- The counts of pass_rates equal a recount of the latest verdicts, for every banded prompt.
+-- Waits until the run is done: its tables are brought level one after the other.
 WITH recount AS (
     SELECT rollouts.prompt_id, rollouts.generator_id, verdict.verifier, rollouts.arm, rollouts.plan_id, rollouts.phase,
         count(*) FILTER (outcome = 'correct') AS n_correct,

@@ -1,4 +1,5 @@
 -- No prompt without a verdict is too hard, in the band or too easy; with one, none is unmeasured.
+-- Waits until the run is done: its tables are brought level one after the other.
 SELECT bands.prompt_id, bands.region, sum(pass_rates.n_correct + pass_rates.n_incorrect) AS n_judged
 FROM bands
 LEFT JOIN pass_rates

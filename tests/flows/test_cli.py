@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 from pipeline.journal import Journal, journal_folder
-from pipeline.store import open_run
-from schemas.tables import Rollouts
+from pipeline.store import open_run, seal, set_aside
+from schemas.tables import Rollouts, Verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "flows/recipes/recorded.toml"
@@ -95,6 +95,19 @@ def test_what_a_killed_process_had_finished_belongs_to_its_recipe(
         journal.write(rows[0])
     refused(coldstart(*RUN, "--set", "band.low=0.2", "--run", folder), "another recipe", "band.low")
     assert run.read(Rollouts).height == 1
+
+
+def test_claims_that_compare_tables_wait_until_a_stopped_run_is_done(
+    coldstart: Call, recorded_run: Path, tmp_path: Path
+) -> None:
+    run = open_run(str(shutil.copytree(recorded_run, tmp_path / "run")))
+    set_aside(run, Verdicts, run.read(Verdicts).head(3))
+    stopped = coldstart("check", "--run", run.url)
+    assert stopped.returncode == 0, stopped.stdout
+    assert "wait until the run is done" in stopped.stderr
+    seal(run, Verdicts)
+    done = coldstart("check", "--run", run.url)
+    assert (done.returncode, "rollouts_have_one_verdict" in done.stdout) == (1, True)
 
 
 def test_dry_run_says_what_to_expect_and_writes_nothing(coldstart: Call, tmp_path: Path) -> None:
