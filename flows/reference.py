@@ -39,7 +39,7 @@ ROLES = [
     "| `executor` | tries the plans | the target does |",
     "| `judge` | nothing yet | |",
     "",
-    "Beside the settings of its generator, every role has:",
+    "Beside the settings of its generator, every role has the words in which it is asked ([templates](templates.md)):",
     "",
 ]
 DOCS = Path(__file__).resolve().parents[1] / "docs"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows import reference
+from pipeline.template import FIELDS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -37,6 +38,13 @@ def test_tree_in_readme_shows_the_first_line_of_each_module() -> None:
     for path, line in shown:
         first = (ast.get_docstring(ast.parse((ROOT / path).read_text())) or "").splitlines()[0]
         assert first == line, path
+
+
+def test_the_page_on_templates_names_each_file_with_its_fields() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)\.txt` \|[^|]+\|([^|]+)\|", (ROOT / "docs/templates.md").read_text(), flags=re.MULTILINE
+    )
+    assert {kind: frozenset(re.findall(r"{(\w+)}", fields)) for kind, fields in rows} == FIELDS
 
 
 @pytest.mark.slow
