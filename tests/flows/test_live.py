@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from flows.reports import describe
 from flows.steps import wanted_rollouts
 from pipeline.checks import check
 from pipeline.journal import journal_folder, leftover
@@ -106,6 +107,15 @@ def test_a_finished_run_is_left_as_it_is(whole: tuple[Path, float]) -> None:
     finish(whole[0])
     for table, frame in before.items():
         assert_frame_equal(run.read(table).sort(table.primary_key()), frame)
+
+
+def test_a_plan_is_shown_with_its_score_and_a_prompt_with_its_plans(whole: tuple[Path, float]) -> None:
+    run = open_run(str(whole[0]))
+    row = run.read(PlanScores).filter(decision="helps").row(0, named=True)
+    assert f"n_execute: {row['n_execute']}" in describe(run, row["plan_id"])
+    prompt_id = run.read(Plans).filter(plan_id=row["plan_id"])["prompt_id"][0]
+    (line,) = [line for line in describe(run, prompt_id).splitlines() if row["plan_id"] in line]
+    assert line.split()[1:4] == ["helps", f"{row['uplift']:+.2f}", f"{row['over_placebo']:+.2f}"]
 
 
 def test_every_plan_of_the_model_is_read_or_says_why_not(whole: tuple[Path, float]) -> None:
