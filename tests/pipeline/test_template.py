@@ -8,7 +8,7 @@ from pipeline.template import FIELDS, FOLDER, load_template, template_names
 from schemas.errors import RecipeError
 
 RELEASED = {
-    "plain-1": "3bfa65e94e2ffc1b67b68fcb123d2f09",
+    "plain-1": "f752df865adc836239490c2c91d5af08",
     "short-1": "f88995ca97ee83a104254d9685b4d13d",
 }
 """The digest of every template that comes with the project; it is part of every `generator_id`."""
