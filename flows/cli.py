@@ -1,21 +1,19 @@
 """The command line: every verb is a thin layer over a Python function, and is imported only when it is called."""
 
-import errno
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.endings import end_with
 from flows.file_verbs import dedup, rate, verify
-from schemas.errors import CurationError, InputError
 
 if TYPE_CHECKING:
     from pipeline.store import Run
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 RECIPES = Path(__file__).resolve().parent / "recipes"
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 PILOT = 16
 """Prompts that a dry run tries out where nothing else is said."""
 
@@ -280,26 +278,6 @@ def _existing(run_url: str) -> "Run":
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point: errors made on purpose and a full disk are one line and an exit code; all else keeps its trace."""
-    try:
-        given = sys.argv[1:] if arguments is None else arguments
-        sys.exit(cli(given or ["--help"], "coldstart", standalone_mode=False) or 0)
-    except click.exceptions.Abort:
-        click.echo("coldstart: stopped; a run keeps what was finished, and the same command goes on", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        context = error.ctx if isinstance(error, click.UsageError) else None
-        see = f"; see `{context.command_path} -h`" if context else ""
-        click.echo(f"coldstart: {error.format_message().rstrip('.')}{see}", err=True)
-        sys.exit(InputError.exit_code)
-    except CurationError as error:
-        from pipeline.hostile import clean
-
-        click.echo(f"coldstart: {clean(str(error))}", err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if error.errno not in DISK_FULL:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"coldstart: {where}{error.strerror}; free some space: the same command then goes on", err=True)
-        sys.exit(CurationError.exit_code)
+    """Entry point; `arguments` are those of the process where none are given."""
+    given = sys.argv[1:] if arguments is None else arguments
+    end_with(lambda: cli(given or ["--help"], "coldstart", standalone_mode=False))

@@ -92,7 +92,8 @@ def test_a_failed_pilot_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.slow
-def test_a_stopped_pilot_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_pilot_leaves_nothing_behind(tmp_path: Path, stop: signal.Signals) -> None:
     command = [Path(sys.executable).parent / "coldstart", "run", RECIPE, "--set", DATA, "--run", tmp_path / "run"]
     (tmp_path / "temporary").mkdir()
     environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
@@ -102,7 +103,7 @@ def test_a_stopped_pilot_leaves_nothing_behind(tmp_path: Path) -> None:
         assert process.stderr is not None
         process.stderr.readline()  # the first step is done
         assert list(tmp_path.glob("temporary/coldstart-pilot-*"))
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         assert "stopped" in process.stderr.read()
     assert process.returncode == 130
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["temporary"]
