@@ -5,7 +5,7 @@ then asks for the next. The sampling loop is in here: rounds of generate, verify
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -251,4 +251,11 @@ def _generate(
     )
     owed = runner.owed(wanted, run.read(Rollouts), Rollouts)
     errors = errors or runner.ErrorRate(resolved.recipe.work.max_error_rate)
-    yield from _row_wise(run, resolved, _job(run, generate, config), what, owed, errors)
+    for step in _row_wise(run, resolved, _job(run, generate, config), what, owed, errors):
+        yield replace(step, pieces=[partial(_asked_of, model, piece) for piece in step.pieces])
+
+
+def _asked_of(model: Model, piece: Piece, progress: runner.Progress) -> None:
+    """A shard of samples, unless the model is no longer the one that they would be said to come from."""
+    model.require_unchanged()
+    piece(progress)

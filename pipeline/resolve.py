@@ -16,7 +16,7 @@ from pipeline.blobs import read_version, swap
 from pipeline.sources import Prompt
 from pipeline.store import Run
 from pipeline.template import Template, load_template
-from schemas.errors import StoreError
+from schemas.errors import RecipeError, StoreError
 from schemas.ids import canonical_json, generator_id
 from schemas.recipe import ModelSettings, Origin, PluginSettings, Recipe, identity_fields
 from schemas.tables import Rollouts
@@ -51,6 +51,14 @@ class Model:
         """What `generator_id` is the hash of: what the generator says of itself, and the template."""
         said: dict[str, Any] = self.module.identity(self.config)
         return {**said, "template": self.template.name, "template_digest": self.template.digest()}
+
+    def require_unchanged(self) -> None:
+        """RecipeError where the files of the model are others than those that `generator_id` was made from."""
+        if generator_id(self.identity()) != self.generator_id:
+            raise RecipeError(
+                f"models.{self.role}: its files have changed since this command began; put them back and run the same "
+                "command, or use another --run folder for the new ones"
+            )
 
     def notice(self) -> dict[str, str]:
         """What every card of a data set made with this generator must say, as `notice`; empty where it has nothing."""

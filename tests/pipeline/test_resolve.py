@@ -129,6 +129,15 @@ def test_the_notice_of_a_model_folder_is_written_down(run: Run, data: Path) -> N
     assert not any("notice" in entry for entry in resolved(data).generators().values())
 
 
+def test_a_model_whose_files_change_while_it_is_asked_is_named(data: Path) -> None:
+    target = resolved(data).models["target"]
+    target.require_unchanged()
+    with (data / "replies.jsonl").open("a") as file:
+        file.write('{"id": "new", "text": "another"}\n')
+    with pytest.raises(RecipeError, match=r"models\.target: its files have changed"):
+        target.require_unchanged()
+
+
 def test_a_missing_recording_is_named(data: Path) -> None:
     (data / "replies.jsonl").unlink()
     with pytest.raises(SchemaError, match=r"replies\.jsonl: there is no such file"):
