@@ -20,6 +20,8 @@ CONVERSION = "ctranslate2"
 """The subfolder that the conversion goes to."""
 
 WEIGHTS = "model.bin"
+CONVERTED = (WEIGHTS, "config.json", "vocabulary.json", "vocabulary.txt")
+"""What the library loads; which vocabulary file there is depends on the version that converted it."""
 TOKENIZER = "tokenizer.json"
 DESCRIPTIONS = (
     "chat_template.jinja",
@@ -46,16 +48,19 @@ class ModelFolder:
 
     def stamp(self) -> str:
         """What changes when any file does, without reading it: sizes and times."""
-        paths = [self.weights / WEIGHTS, *(self.root / name for name in (TOKENIZER, *DESCRIPTIONS))]
+        paths = [*self._converted(), *(self.root / name for name in (TOKENIZER, *DESCRIPTIONS))]
         states = [path.stat() for path in paths if path.is_file()]
         return " ".join(f"{state.st_size}:{state.st_mtime_ns}" for state in states)
 
     def digest(self) -> str:
-        """SHA-256 of the weights and the tokenizer; computed once a process for files that do not change."""
-        paths = self.weights / WEIGHTS, self.root / TOKENIZER
+        """SHA-256 of the conversion and the tokenizer; computed once a process for files that do not change."""
+        paths = [*self._converted(), self.root / TOKENIZER]
         return content_id(
             "model", files=[_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
         )
+
+    def _converted(self) -> list[Path]:
+        return [path for name in CONVERTED if (path := self.weights / name).is_file()]
 
 
 @lru_cache(maxsize=16)

@@ -239,8 +239,10 @@ def test_identity_is_the_contents_and_how_samples_are_drawn(model: Path) -> None
         lambda folder: (folder / "tokenizer.json").write_text((folder / "tokenizer.json").read_text() + "\n"),
         lambda folder: (folder / "ctranslate2/model.bin").write_bytes(b"other"),
         lambda folder: edit(folder / "generation_config.json", eos_token_id=257),
+        lambda folder: (folder / "ctranslate2/vocabulary.json").write_text('["a", "b"]'),
+        lambda folder: edit(folder / "ctranslate2/config.json", layer_norm_epsilon=0.1),
     ],
-    ids=["template", "tokenizer", "weights", "end token"],
+    ids=["template", "tokenizer", "weights", "end token", "vocabulary", "settings of the conversion"],
 )
 def test_another_file_is_another_model(model: Path, change: Callable[[Path], Any]) -> None:
     before = ctranslate2_model.identity(configure(model))
