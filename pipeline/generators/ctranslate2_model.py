@@ -80,7 +80,7 @@ def identity(config: Config) -> dict[str, Any]:
 def notice(config: Config) -> str:
     """What the NOTICE file in the model's folder says of all that the model makes; empty where there is none."""
     path = find_model(config.path).root / "NOTICE"
-    return " ".join(path.read_text(encoding="utf-8").split()) if path.is_file() else ""
+    return " ".join(path.read_text(encoding="utf-8", errors="replace").split()) if path.is_file() else ""
 
 
 @asynccontextmanager

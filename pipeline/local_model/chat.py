@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.local_model.chat_template import compiled, template_source
 from pipeline.local_model.folder import INSTALL, TOKENIZER, read_json
 from schemas.errors import RecipeError
+from schemas.messages import first_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -107,9 +108,10 @@ def _tokenizer(path: Path) -> "Tokenizer":
         from tokenizers import Tokenizer
     except ImportError:
         raise RecipeError(f"{path}: reading it needs the library tokenizers; {INSTALL}") from None
-    if "model" not in read_json(path):  # the library would raise a plain Exception
-        raise RecipeError(f"{path}: not a tokenizer; copy it again from the model")
-    return Tokenizer.from_file(str(path))
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
+        raise RecipeError(f"{path}: not a tokenizer: {first_line(error)}; copy it again from the model") from None
 
 
 def _named_tokens(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,10 @@ def template_source(folder: Path) -> str:
     """
     path = folder / "chat_template.jinja"
     if path.is_file():
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path}: cannot be read: {first_line(error)}; copy it again from the model") from None
     given = read_json(folder / "tokenizer_config.json").get("chat_template")
     if isinstance(given, list):
         named = {str(entry.get("name")): entry.get("template") for entry in given if isinstance(entry, dict)}
@@ -55,7 +58,7 @@ def compiled(source: str, folder: Path) -> Render:
     def render(messages: Sequence[Mapping[str, str]], values: Mapping[str, Any]) -> str:
         try:
             return template.render(messages=messages, **values)
-        except (TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
+        except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             raise TemplateRefusedError(first_line(error)) from None
 
     return render

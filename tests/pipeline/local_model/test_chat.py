@@ -113,6 +113,7 @@ def test_templates_find_what_transformers_gives_them(source: str, text: str) -> 
         "{{ messages.append(1) }}",
         "{{ ''.__class__.__mro__[1].__subclasses__() }}",
         "{{ 1 / 'a' }}",
+        "{% for i in range(10**9) %}a{% endfor %}",
     ],
 )
 def test_a_template_that_refuses_or_breaks_out_is_an_error_of_its_messages(source: str) -> None:
@@ -151,15 +152,17 @@ def test_the_context_is_what_the_folder_says(
     [
         ("chat_template.jinja", None, ["no chat template", "chat_template.jinja", "instruct"]),
         ("chat_template.jinja", "{% if %}", ["chat template is not valid"]),
-        ("tokenizer.json", "{", ["tokenizer.json", "cannot be read"]),
+        ("chat_template.jinja", "\udcff", ["chat_template.jinja", "cannot be read"]),
+        ("tokenizer.json", "{", ["tokenizer.json", "not a tokenizer"]),
         ("tokenizer.json", "{}", ["tokenizer.json", "not a tokenizer"]),
+        ("tokenizer.json", '{"model": {"type": "BPE"}}', ["tokenizer.json", "not a tokenizer"]),
         ("tokenizer_config.json", "[]", ["tokenizer_config.json", "wanted a JSON object"]),
     ],
 )
 def test_a_broken_folder_is_one_line(folder: Path, file: str, content: str | None, words: list[str]) -> None:
     (folder / file).unlink()
     if content is not None:
-        (folder / file).write_text(content)
+        (folder / file).write_text(content, errors="surrogateescape")
     with pytest.raises(RecipeError) as error:
         Chat(folder)
     assert "\n" not in str(error.value)
