@@ -25,6 +25,9 @@ RECIPE_FILE = "recipe.json"
 RECORDED = "replay"
 """The generator that serves a recording: its plans were written with its responses."""
 
+RATED = ("target", "executor")
+"""The roles whose answers are counted as independent samples of a pass rate."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -126,6 +129,9 @@ def _model(recipe: Recipe, role: str, settings: ModelSettings, origin: Origin) -
     """A role with its template; a template folder of one's own starts from the recipe's `data` folder, as paths do."""
     at = ("models", role)
     module, config = _configured(recipe, "generators", settings, origin, at)
+    if role in RATED and getattr(config, "temperature", None) == 0:
+        where = _where(origin, (*at, "temperature"))
+        raise RecipeError(f"{where}: found 0, wanted above 0: the same answer every time is no pass rate")
     name = settings.template if "/" not in settings.template else _under(recipe.data, settings.template)
     template = load_template(name, where=_where(origin, (*at, "template")))
     model = Model(role, settings.kind, module, config, template, generator_id="")

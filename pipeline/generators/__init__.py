@@ -1,7 +1,7 @@
 """Generators answer requests.
 
 A generator is a module here with
-- `Config`, a pydantic model: its table in the recipe;
+- `Config`, a pydantic model: its table in the recipe; a `temperature` of 0 is refused for roles with a pass rate;
 - `identity(config) -> dict`: model, revision and sampling settings, hashed into `generator_id` with the template;
   never an endpoint, a path or a concurrency;
 - `open_generator(config)`, an async context manager that yields `generate`, where `generate(requests)` is an async

@@ -39,7 +39,9 @@ class Config(Settings):
         json_schema_extra={"mutable": True, "path": True},
     )
     name: str = mutable("", "What rollouts call the model; empty: the name of its folder.")
-    temperature: float = Field(1.0, ge=0, le=10, description="Sampling temperature; 0 takes the most probable token.")
+    temperature: float = Field(
+        1.0, ge=0, le=10, description="Sampling temperature; 0, the most probable token, only for planners and judges."
+    )
     top_p: float = Field(1.0, gt=0, le=1, description="Sample from the most probable tokens of this total probability.")
     top_k: int = Field(0, ge=0, description="Sample from this many most probable tokens; 0: all of them.")
     max_tokens: int = Field(2048, ge=1, description="Longest answer in tokens, thinking included.")

@@ -48,7 +48,9 @@ class Config(Settings):
     )
     model: str = Field(min_length=1, max_length=500, description="The model's name, as the server has it.")
     revision: str = Field("", max_length=500, description="Which version of the model it is, in your own words.")
-    temperature: float = Field(1.0, ge=0, le=10, description="Sampling temperature; 0 takes the most probable token.")
+    temperature: float = Field(
+        1.0, ge=0, le=10, description="Sampling temperature; 0, the most probable token, only for planners and judges."
+    )
     top_p: float = Field(1.0, gt=0, le=1, description="Sample from the most probable tokens of this total probability.")
     max_tokens: int = Field(2048, ge=1, description="Longest answer in tokens, thinking included.")
     stop: list[Annotated[str, Field(min_length=1)]] = Field(

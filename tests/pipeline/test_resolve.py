@@ -55,6 +55,14 @@ def test_absolute_paths_and_urls_stay_as_they_are(data: Path) -> None:
     assert paths == ["/elsewhere/prompts.jsonl", "s3://bucket/prompts.jsonl"]
 
 
+@pytest.mark.parametrize("role", ["target", "executor"])
+def test_the_same_answer_every_time_is_no_pass_rate(data: Path, role: str) -> None:
+    greedy = {"kind": "openai_server", "model": "m", "temperature": 0}
+    assert resolved(data, models={"target": TARGET, "planner": greedy}).models["planner"]
+    with pytest.raises(RecipeError, match=rf"models\.{role}\.temperature: found 0, wanted above 0: "):
+        resolved(data, models={"target": TARGET, "planner": greedy, role: greedy})
+
+
 def test_the_data_folder_may_be_a_url() -> None:
     open_run("memory://data").fs.pipe_file("/data/replies.jsonl", b'{"k": "1", "t": "2"}\n')
     found = resolved("memory://data")
