@@ -5,7 +5,7 @@ row. A claim with a line `-- Waits` is not tested on a run that was stopped betw
 its tables agree only at the end. Unique keys and references between tables are claims too, made from `schemas.tables`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,13 @@ def check(run: Run) -> pl.DataFrame:
     """
     growing = [table for table in (Rollouts, Verdicts) if (made := run.manifest(table)) and not made["sealed"]]
     with connect(run) as connection:
-        return _results(connection, [one for one in checks() if not (growing and one.waits)])
+        return _results(connection, is_growing=bool(growing))
 
 
 def check_frames(frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The same over frames by table name; a table that is not given is empty."""
     with connect_frames(frames) as connection:
-        return _results(connection, checks())
+        return _results(connection)
 
 
 def checks() -> list[Check]:
@@ -55,8 +55,8 @@ def checks() -> list[Check]:
     return written + declared
 
 
-def _results(connection: Connection, tested: Sequence[Check]) -> pl.DataFrame:
-    rows = [_result(one, select(connection, one.sql) if one in tested else None) for one in checks()]
+def _results(connection: Connection, *, is_growing: bool = False) -> pl.DataFrame:
+    rows = [_result(one, None if is_growing and one.waits else select(connection, one.sql)) for one in checks()]
     return pl.DataFrame(rows, schema=RESULT)
 
 

@@ -77,6 +77,11 @@ def test_a_name_is_what_rollouts_call_the_model() -> None:
     assert answer(configure(name="mine"), asking(PROBLEM))[0].model == "mine"
 
 
+def test_a_notice_that_is_not_utf_8_is_read_as_far_as_it_can_be(model: Path) -> None:
+    (model / "NOTICE").write_bytes(b"made\nby \xff us")
+    assert ctranslate2_model.notice(configure(model)) == "made by \ufffd us"
+
+
 def test_running_out_of_tokens_is_not_an_answer() -> None:
     (reply,) = answer(configure(max_tokens=1), asking(PROBLEM))
     assert (reply.finish_reason, reply.n_completion_tokens) == ("length", 1)
