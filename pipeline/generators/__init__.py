@@ -5,7 +5,9 @@ A generator is a module here with
 - `identity(config) -> dict`: model, revision and sampling settings, hashed into `generator_id` with the template;
   never an endpoint, a path or a concurrency;
 - `open_generator(config)`, an async context manager that yields `generate`, where `generate(requests)` is an async
-  iterator of replies in any order, each as soon as it is there, so that it can be journalled before the next;
+  iterator of replies in any order, each as soon as it is there, so that it can be journalled before the next. It takes
+  a request only when it can soon send it: what was taken is paid for, and is in flight until its reply. So whoever
+  asks may end the requests early, and what is in flight then still comes back;
 - where there is something that every data set made with it must say, `notice(config) -> str`: it goes onto the card.
 
 A failure is a `Reply` with `error_kind` and `error`, never text and never an exception: an exception from `generate`
@@ -13,8 +15,8 @@ means that the backend as a whole is gone. The generate stage gives a request wi
 the store sorts rows by key.
 """
 
-import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +36,7 @@ class Request:
     source_key: str
     sample_index: int
     messages: list[dict[str, str]]
-    """What is sent: templates have been applied. Requests with equal messages are samples of one prompt."""
+    """What is sent: templates have been applied. Samples of one prompt have equal messages, and come in a row."""
     response_schema: Mapping[str, Any] | None = None
     """JSON schema that the answer should follow; backends that cannot enforce one ignore it."""
 
@@ -53,6 +55,8 @@ class Reply:
     n_prompt_tokens: int | None = None
     n_completion_tokens: int | None = None
     n_reasoning_tokens: int | None = None
+    n_cached_tokens: int | None = None
+    """Prompt tokens that the backend did not have to read again."""
     mean_logprob: float | None = None
     """Mean natural log-probability of the completion tokens."""
     seed: int | None = None
@@ -60,9 +64,12 @@ class Reply:
     final_state: str | None = None
     error_kind: str | None = None
     error: str | None = None
+    failed_attempts: tuple[str, ...] = ()
+    """The error_kind of every attempt that failed before this reply. Where samples were asked for together, the first
+    of their replies has them, so that each is counted once."""
 
 
-Generate = Callable[[Sequence[Request]], AsyncIterator[Reply]]
+Generate = Callable[[Iterable[Request]], AsyncIterator[Reply]]
 
 
 def failed_reply(request: Request, kind: str, error: str) -> Reply:
@@ -70,10 +77,7 @@ def failed_reply(request: Request, kind: str, error: str) -> Reply:
     return Reply(request.rollout_id, finish_reason="error", error_kind=kind, error=error)
 
 
-def samples_by_prompt(requests: Iterable[Request]) -> list[list[Request]]:
-    """Requests that are samples of one prompt, together; both in the order in which they come."""
-    groups: dict[str, list[Request]] = {}
-    for request in requests:
-        key = json.dumps([request.messages, request.response_schema], sort_keys=True)
-        groups.setdefault(key, []).append(request)
-    return list(groups.values())
+def samples_by_prompt(requests: Iterable[Request]) -> Iterator[list[Request]]:
+    """Requests in a row that are samples of one prompt, together, in the order in which they come."""
+    for _, group in itertools.groupby(requests, key=lambda request: (request.messages, request.response_schema)):
+        yield list(group)
