@@ -32,6 +32,8 @@ class RequestFailed(Exception):
     def __init__(self, kind: str, text: str, status: int | None = None) -> None:
         super().__init__(text)
         self.kind, self.text, self.status = kind, text, status
+        self.retry_after_s: float | None = None
+        """How long the server wants to be left alone, where it says."""
 
 
 class Message(BaseModel):

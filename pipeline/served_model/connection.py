@@ -1,0 +1,164 @@
+"""One endpoint of a model server over HTTP: a request is sent once, and what goes wrong is told apart.
+
+A failure is either one request's own (RequestFailed; `passes` says whether the same request may work later), or that
+the endpoint could not be reached and nothing was sent (Unreached), or means that asking is of no use until somebody
+mends a setting (BackendError).
+"""
+
+import ipaddress
+import json
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from pipeline.hostile import one_line
+from pipeline.served_model.completion import ChatCompletion, RequestFailed, parse_completion
+from pipeline.served_model.refusals import CONNECTION, TIMEOUT, refusal, retry_after_s, said
+from pipeline.served_model.settings import Asking, Key
+from schemas.errors import BackendError
+
+CONNECT_TIMEOUT_S = 10.0
+LOOK_TIMEOUT_S = 10.0
+"""For what is asked beside the requests: the list of models and the gauge."""
+
+KEEP_ALIVE_S = 3.0
+"""Servers close a connection after 5 s of silence (uvicorn); one that is closed while it is used loses a request."""
+
+GAUGE = "vllm:num_requests_waiting"
+
+
+class Unreached(Exception):
+    """No connection could be made, so nothing was sent; the text says why."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An endpoint and the connections to it."""
+
+    session: aiohttp.ClientSession
+    url: str
+    key: Key
+    chat: URL
+    timeout: aiohttp.ClientTimeout
+
+    async def complete(self, body: bytes) -> ChatCompletion:
+        """Send one request, once."""
+        try:
+            async with self.session.post(self.chat, data=body, timeout=self.timeout, allow_redirects=False) as response:
+                content = await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(error) from None
+        if response.status != 200:
+            raise await self._refusal(response, content)
+        return parse_completion(content)
+
+    async def n_waiting(self) -> float | None:
+        """Requests that wait inside vLLM until others are done; None where the server has no such gauge.
+
+        Raises Unreached where the server does not answer.
+        """
+        status, content = await self._get(f"{self.url.removesuffix('/v1')}/metrics")
+        lines = content.decode("utf-8", "replace").splitlines() if status == 200 else []
+        values = [line.rsplit(" ", 1)[-1] for line in lines if line.startswith((f"{GAUGE}{{", f"{GAUGE} "))]
+        try:
+            return sum(map(float, values)) if values else None
+        except ValueError:
+            return None
+
+    async def models(self, url: str) -> list[str] | None:
+        """The names of the models at `url`; None where no list of them is there."""
+        try:
+            status, content = await self._get(f"{url}/models")
+            return [str(model["id"]) for model in json.loads(content)["data"]] if status == 200 else None
+        except (Unreached, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    async def _get(self, url: str) -> tuple[int, bytes]:
+        timeout = aiohttp.ClientTimeout(total=LOOK_TIMEOUT_S)
+        try:
+            async with self.session.get(url, timeout=timeout, allow_redirects=False) as response:
+                return response.status, await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreached(self._shown(error)) from None
+
+    def _failure(self, error: Exception) -> Exception:
+        """What a request that got no answer becomes."""
+        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+            return BackendError(f"{self.url}: no secure connection ({self._shown(error)}); mend base_url")
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+            return Unreached(self._shown(error))
+        if isinstance(error, TimeoutError):
+            waited = f"no answer in {self.timeout.total:,.0f} s (timeout_s + max_tokens / slowest_tokens_per_s)"
+            return RequestFailed(TIMEOUT, waited)
+        return RequestFailed(CONNECTION, self._shown(error))
+
+    async def _refusal(self, response: aiohttp.ClientResponse, content: bytes) -> Exception:
+        """What an answer with another status than 200 becomes."""
+        text, code = said(content, response.reason or "")
+        text = f"HTTP {response.status}: {self._shown(text)}"
+        if 300 <= response.status < 400:
+            place = self._shown(response.headers.get("Location", "nowhere"))
+            return BackendError(f"{self.url}: sends requests on to {place}; set base_url to where the server is")
+        if response.status in (404, 405) or code == "model_not_found":
+            return BackendError(f"{self.url}: {await self._what_is_there()} ({text})")
+        failure = refusal(response.status, text, code, self.key)
+        if isinstance(failure, BackendError):
+            return BackendError(f"{self.url}: {failure}")
+        failure.retry_after_s = retry_after_s(response.headers.get("Retry-After", ""))
+        return failure
+
+    async def _what_is_there(self) -> str:
+        if names := await self.models(self.url):
+            shown = one_line(", ".join(names[:20]), 1000)
+            return f"no such model; set model to one that this server has: {shown}"
+        if await self.models(f"{self.url}/v1"):
+            return f'no such path; set base_url = "{self.url}/v1"'
+        return "no such model or path; most servers want a base_url that ends in /v1, and a model of theirs"
+
+    def _shown(self, what: object) -> str:
+        """An error or text of the server's for one line, without the key, which some servers repeat."""
+        text = str(what) or type(what).__name__
+        return one_line(text.replace(self.key.value, "***") if self.key.value else text, 300)
+
+
+@asynccontextmanager
+async def connect(url: str, key: Key, asking: Asking) -> AsyncIterator[Connection]:
+    """Connections to one endpoint, closed at the end; without a key none is sent, whatever the environment holds."""
+    longest = asking.extra_body.get("max_completion_tokens")
+    n_tokens = longest if isinstance(longest, int) else asking.max_tokens
+    seconds = asking.timeout_s + n_tokens / asking.slowest_tokens_per_s
+    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "coldstart"}
+    if key.value:
+        headers["Authorization"] = f"Bearer {key.value}"
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=headers,
+        **_proxy(url),
+    ) as session:
+        timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_TIMEOUT_S)
+        yield Connection(session, url, key, URL(f"{url}/chat/completions"), timeout)
+
+
+def _proxy(url: str) -> dict[str, Any]:
+    """The proxy of the environment (HTTPS_PROXY, NO_PROXY and their like) for an endpoint; never for this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    found = URL(urllib.request.getproxies().get(parts.scheme, ""))
+    if _is_loopback(host) or found.scheme not in ("http", "https") or urllib.request.proxy_bypass(parts.netloc):
+        return {}
+    access = aiohttp.BasicAuth(found.user, found.password or "") if found.user else None
+    return {"proxy": found.with_user(None), "proxy_auth": access}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
