@@ -87,16 +87,22 @@ def run(
 @run_option
 @json_option
 def status(run_url: str, as_json: bool) -> None:
-    """Tables and rows of a run, and who works on it.
+    """Tables and rows of a run, what is being generated, what it cost, and who works on it.
 
-    `in_journal` counts rows that are finished and not yet published; `state` is sealed once no more are due.
+    `in_journal` counts rows that are finished and not yet published; `state` is sealed once no more are due. While
+    samples are generated: those paid for by this command, reused from before, failed, in flight, and tokens.
     """
-    from flows.console import show_frame
-    from flows.reports import lock_line, status_frame
+    from flows.console import say, show_frame
+    from flows.reports import cost_line, generating_frame, lock_line, status_frame
 
     run = _existing(run_url)
     show_frame(status_frame(run), as_json=as_json)
-    click.echo(lock_line(run), err=True)
+    generating = generating_frame(run)
+    if generating.height:
+        say(err=as_json)
+        show_frame(generating, as_json=as_json)
+    say(f"\n{cost_line(run)}", err=as_json)
+    say(lock_line(run), err=True)
 
 
 @cli.command()
@@ -227,7 +233,7 @@ def _run(
 ) -> str:
     """Run a recipe and show its funnel; where its data set is."""
     from flows.console import drive, say, show_frame
-    from flows.reports import funnel_frame, require_examples
+    from flows.reports import cost_line, funnel_frame, require_examples
     from flows.steps import begin, n_owed_prompts, steps
     from pipeline.lock import locked
     from schemas.errors import WorkOwed
@@ -236,10 +242,13 @@ def _run(
     run = _run_of(resolved, run_url)
     with locked(run) as mine:
         begin(mine, resolved)
-        drive(steps(mine, resolved, limit=limit))
+        stopped = drive(steps(mine, resolved, limit=limit))
         n_owed = n_owed_prompts(mine, resolved)
     show_frame(funnel_frame(run), as_json=as_json, width=100)
     say(f"\nrun: {run.url}", err=as_json)
+    say(cost_line(run), err=as_json)
+    if stopped:
+        raise stopped
     if n_owed:
         raise WorkOwed(f"--limit {limit}: {n_owed} prompts are still owed samples; run again without it to go on")
     require_examples(run)

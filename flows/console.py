@@ -13,11 +13,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipeline.hostile import clean
+from schemas.errors import WorkOwed
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from flows.steps import Step
+    from flows.row_wise import Step
 
 PLAIN_EVERY_S = 30.0
 """Seconds between two lines on one step, where there is no terminal."""
@@ -85,10 +86,14 @@ class Done:
     first_row_s: float
 
 
-def drive(steps: Iterable["Step"]) -> None:
-    """Run every piece of every step in this process, showing progress."""
-    for _ in follow(steps):
-        pass
+def drive(steps: Iterable["Step"]) -> WorkOwed | None:
+    """Run every piece of every step in this process, showing progress; what stopped it where it left work owed."""
+    try:
+        for _ in follow(steps):
+            pass
+    except WorkOwed as stopped:
+        return stopped
+    return None
 
 
 def follow(steps: Iterable["Step"]) -> Iterator[Done]:

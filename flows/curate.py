@@ -17,12 +17,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from flows.reports import funnel_frame, require_examples
-from flows.steps import Step, begin, n_owed_prompts, steps
+from flows.row_wise import Step
+from flows.steps import begin, n_owed_prompts, steps
 from pipeline.hostile import escaped
 from pipeline.lock import locked
 from pipeline.resolve import resolve
 from pipeline.store import Run, open_run
-from schemas.errors import InputError, TooManyErrors
+from schemas.errors import InputError, TooManyErrors, WorkOwed
 from schemas.recipe import Recipe
 
 SHARDS_AT_ONCE = 4
@@ -30,10 +31,10 @@ RETRY_DELAYS_S = [2.0, 20.0]
 
 
 def _is_worth_retrying(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
-    """Wrong input and too many failed rows stay as they are; anything else may be the weather."""
+    """Wrong input, too many failed rows and a spent budget stay as they are; anything else may be the weather."""
     try:
         state.result(raise_on_failure=True)
-    except (InputError, TooManyErrors):
+    except (InputError, TooManyErrors, WorkOwed):
         return False
     except Exception:  # noqa: BLE001  the shard failed, whatever the reason: trying again costs only what was in flight
         return True
@@ -67,8 +68,13 @@ def curate(
     resolved = resolve(recipe)
     with locked(open_run(run_url or f"data/runs/{recipe.name}")) as run:
         begin(run, resolved)
-        for step in steps(run, resolved, limit=limit or None):
-            _run_step(step)
+        try:
+            for step in steps(run, resolved, limit=limit or None):
+                _run_step(step)
+        except WorkOwed as stopped:
+            get_run_logger().warning("%s", stopped)
+            _show_funnel(run, recipe.name)
+            return
         _show_funnel(run, recipe.name)
         if n_owed := n_owed_prompts(run, resolved):
             get_run_logger().warning("limit %d: %d prompts are still owed samples", limit, n_owed)

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from flows.console import Done, follow
-from flows.steps import Step, steps
+from flows.row_wise import Step
+from flows.steps import steps
 from pipeline.lock import locked
 from pipeline.planning import STRATEGIES
 from pipeline.resolve import Model, Resolved

@@ -11,9 +11,11 @@ from pipeline.journal import journal_folder, leftover
 from pipeline.lease import describe_holder
 from pipeline.lock import holder, is_stale
 from pipeline.resolve import stored_recipe
+from pipeline.spending import COUNTS, cost, state_of
 from pipeline.store import Run
 from pipeline.verify import latest
 from schemas.errors import NoExamples, StoreError
+from schemas.recipe import Recipe
 from schemas.tables import TABLES, Bands, Examples, Plans, PlanScores, Prompts, Rollouts, Screened, Verdicts, table_name
 
 SHOWN = {Prompts: "prompt_id", Rollouts: "rollout_id", Plans: "plan_id", Examples: "example_id"}
@@ -44,6 +46,29 @@ def status_frame(run: Run) -> pl.DataFrame:
             }
         )
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def generating_frame(run: Run) -> pl.DataFrame:
+    """What a process on this machine generates for the run just now, in one row; no row where none does."""
+    state = state_of(run)
+    if state is None:
+        return pl.DataFrame()
+    failed = ", ".join(f"{kind} {n:,}" for kind, n in state.pop("failed_attempts").items())
+    return pl.DataFrame([{**state, "failed_attempts": failed or None}])
+
+
+def cost_line(run: Run) -> str:
+    """Samples and tokens of a run, and what they cost for each example, where the recipe has prices."""
+    rollouts, n_examples = run.keys(Rollouts, "role", *COUNTS), run.read(Examples).height
+    n_read, n_cached, n_said = (rollouts[name].sum() for name in COUNTS)
+    cached = f" ({n_cached:,} cached)" if n_cached else ""
+    line = f"{rollouts.height:,} samples: {n_read:,} tokens of prompts{cached}, {n_said:,} of answers"
+    settings = Recipe.model_validate(recipe_of(run)["recipe"]).models
+    spent = cost(rollouts, {role: model.price for role, model in settings.items() if model.price})
+    if spent is None:
+        return line
+    each = f", {spent / n_examples:,.4f} for each of {n_examples:,} examples" if n_examples else ""
+    return f"{line}; cost {spent:,.2f}{each}"
 
 
 def claims_line(claims: pl.DataFrame) -> str:

@@ -4,15 +4,13 @@
 then asks for the next. The sampling loop is in here: rounds of generate, verify and rate until nothing is owed.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 import polars as pl
 from pydantic import BaseModel
 
+from flows.row_wise import Step, Wanted, generate_owed, owed_of, verify_owed
 from pipeline import (
     assemble,
     bands,
@@ -32,29 +30,10 @@ from pipeline import (
 )
 from pipeline.evidence import gather
 from pipeline.resolve import RECORDED, Model, Resolved, bind
+from pipeline.spending import Spending, spending_of
 from pipeline.store import Run
 from schemas.recipe import Export, Origin, Recipe
 from schemas.tables import Bands, Choices, Examples, PassRates, Plans, Prompts, Rollouts, Screened, Verdicts
-
-Piece = Callable[[runner.Progress], Any]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One stage's work: `pieces` may run in parallel; `n_rows` is what they owe (0: a batch stage).
-
-    `what` tells the times apart that a stage is run, such as `strategies`, `plans` and `trials` of generate.
-    """
-
-    name: str
-    pieces: list[Piece]
-    n_rows: int = 0
-    what: str = ""
-
-    @property
-    def title(self) -> str:
-        """What people are shown."""
-        return f"{self.name} {self.what}".rstrip()
 
 
 def begin(run: Run, resolved: Resolved) -> None:
@@ -70,18 +49,19 @@ def begin(run: Run, resolved: Resolved) -> None:
 def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator[Step]:
     """All work of a recipe on a run that this process has locked and begun, in order.
 
-    `limit` samples only the first so many kept prompts (by id, which is a hash: a fair sample).
+    `limit` samples only the first so many kept prompts (by id, which is a hash: a fair sample). A piece of `generate`
+    raises WorkOwed once the recipe's budget is spent.
     """
-    recipe = resolved.recipe
+    recipe, spending = resolved.recipe, spending_of(run, resolved.recipe.budget)
     target = resolved.models["target"]
     yield Step("collect", [lambda _: _collect(run, resolved)])
     yield _batch(run, screen, recipe.screen, extra=verifier_versions())
-    yield from _sampling_loop(run, resolved, limit)
+    yield from _sampling_loop(run, resolved, spending, limit)
     yield _batch(run, bands, bands.Config(target=target.generator_id))
     if resolved.tries_plans():
-        yield from _tried_plans(run, resolved)
+        yield from _tried_plans(run, resolved, spending)
     else:
-        yield from _recorded_plans(run, resolved)
+        yield from _recorded_plans(run, resolved, spending)
     yield _batch(run, choices, _choose(recipe, "execute" if resolved.tries_plans() else "solve"))
     yield _batch(run, assemble, recipe.assemble)
     for table in (Rollouts, Verdicts):
@@ -97,12 +77,12 @@ def verifier_versions() -> dict[str, str]:
 
 def n_owed_prompts(run: Run, resolved: Resolved) -> int:
     """Kept prompts whose sampling has not stopped: what `--limit` left."""
-    return _wanted_solves(run, resolved, None)["prompt_id"].n_unique()
+    return owed_of(run, _wanted_solves(run, resolved, None))["prompt_id"].n_unique()
 
 
 def wanted_rollouts(run: Run, resolved: Resolved) -> pl.DataFrame:
     """The rollout_id of every sample that the recipe wants, judging by the tables as they are now."""
-    wanted = [sampling.wanted(*_sampled(run, None), resolved.recipe.band, resolved.models["target"].generator_id)]
+    wanted = [_wanted_solves(run, resolved, None)]
     if resolved.tries_plans():
         wanted += [_wanted_strategies(run, resolved), _wanted_plans(run, resolved), _wanted_trials(run, resolved)]
     elif planner := resolved.models.get("planner"):
@@ -138,23 +118,22 @@ def _collect(run: Run, resolved: Resolved) -> None:
     store.publish(run, Prompts, collect.run(asked, resolved.prompts()), made_by)
 
 
-def _sampling_loop(run: Run, resolved: Resolved, limit: int | None) -> Iterator[Step]:
+def _sampling_loop(run: Run, resolved: Resolved, spending: Spending, limit: int | None) -> Iterator[Step]:
     """Rounds until no sample is owed; a round that a killed process began is finished first."""
     errors = runner.ErrorRate(resolved.recipe.work.max_error_rate)
     while True:
         wanted = _wanted_solves(run, resolved, limit)
-        yield from _generate(run, resolved, resolved.models["target"], "samples", wanted, errors)
-        yield from _verify(run, resolved)
+        yield from generate_owed(run, resolved, Wanted(resolved.models["target"], "samples", wanted), spending, errors)
+        yield from verify_owed(run, resolved)
         yield _batch(run, rate, resolved.recipe.band)
-        if _wanted_solves(run, resolved, limit).is_empty():
+        if owed_of(run, _wanted_solves(run, resolved, limit)).is_empty():
             break
 
 
 def _wanted_solves(run: Run, resolved: Resolved, limit: int | None) -> pl.DataFrame:
-    """Solve samples of the target that are wanted and not there."""
+    """Solve samples of the target that are wanted."""
     target = resolved.models["target"].generator_id
-    wanted = sampling.wanted(*_sampled(run, limit), resolved.recipe.band, target)
-    return runner.owed(wanted, run.read(Rollouts), Rollouts)
+    return sampling.wanted(*_sampled(run, limit), resolved.recipe.band, target)
 
 
 def _sampled(run: Run, limit: int | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -166,10 +145,11 @@ def _sampled(run: Run, limit: int | None) -> tuple[pl.DataFrame, pl.DataFrame, p
     return run.read(Prompts), screened, run.read(PassRates)
 
 
-def _recorded_plans(run: Run, resolved: Resolved) -> Iterator[Step]:
+def _recorded_plans(run: Run, resolved: Resolved, spending: Spending) -> Iterator[Step]:
     """Plans that were recorded with the responses; without a planner, none."""
     if planner := resolved.models.get("planner"):
-        yield from _generate(run, resolved, planner, "plans", _wanted_recorded_plans(run, planner))
+        wanted = Wanted(planner, "plans", _wanted_recorded_plans(run, planner))
+        yield from generate_owed(run, resolved, wanted, spending)
     yield _batch(run, plans, plans.Config(recorded=planner is not None))
 
 
@@ -178,15 +158,16 @@ def _wanted_recorded_plans(run: Run, planner: Model) -> pl.DataFrame:
     return planning.wanted_recorded_plans(*tables, planner.generator_id)
 
 
-def _tried_plans(run: Run, resolved: Resolved) -> Iterator[Step]:
+def _tried_plans(run: Run, resolved: Resolved, spending: Spending) -> Iterator[Step]:
     """Strategies, plans and their trials for the prompts in the band, and what the results say of each plan."""
     recipe, planner, executor = resolved.recipe, resolved.models["planner"], resolved.executor()
-    yield from _generate(run, resolved, planner, "strategies", _wanted_strategies(run, resolved))
-    yield from _generate(run, resolved, planner, "plans", _wanted_plans(run, resolved))
+    strategies = Wanted(planner, "strategies", _wanted_strategies(run, resolved))
+    yield from generate_owed(run, resolved, strategies, spending)
+    yield from generate_owed(run, resolved, Wanted(planner, "plans", _wanted_plans(run, resolved)), spending)
     yield _batch(run, plans, plans.Config(recorded=planner.kind == RECORDED))
     yield _batch(run, choices, _choose(recipe, "execute"))
-    yield from _generate(run, resolved, executor, "trials", _wanted_trials(run, resolved))
-    yield from _verify(run, resolved)
+    yield from generate_owed(run, resolved, Wanted(executor, "trials", _wanted_trials(run, resolved)), spending)
+    yield from verify_owed(run, resolved)
     yield _batch(run, rate, recipe.band)
     yield _batch(run, score, score.Config(executor=executor.generator_id, confidence=recipe.plans.confidence))
 
@@ -211,51 +192,3 @@ def _wanted_trials(run: Run, resolved: Resolved) -> pl.DataFrame:
 
 def _choose(recipe: Recipe, arm: str) -> choices.Config:
     return choices.Config(arm=arm, plans=recipe.plans, **recipe.choose.model_dump())
-
-
-def _verify(run: Run, resolved: Resolved) -> Iterator[Step]:
-    config = verify.Config(workers=resolved.recipe.work.workers)
-    wanted = verify.wanted(run.read(Prompts), run.read(Rollouts), config)
-    owed = runner.owed(wanted, run.read(Verdicts), Verdicts)
-    errors = runner.ErrorRate(resolved.recipe.work.max_error_rate)
-    yield from _row_wise(run, resolved, _job(run, verify, config), "", owed, errors)
-
-
-def _row_wise(
-    run: Run, resolved: Resolved, job: runner.Job, what: str, owed: pl.DataFrame, errors: runner.ErrorRate
-) -> Iterator[Step]:
-    """A step with a piece a shard; nothing where nothing is owed."""
-    pieces: list[Piece] = [
-        partial(runner.work_off, run, job, shard, errors)
-        for shard in runner.shards(job.stage, owed, resolved.recipe.work.shard_rows)
-    ]
-    if pieces:
-        yield Step(job.stage.__name__.rpartition(".")[2], pieces, owed.height, what)
-
-
-def _job(run: Run, stage: ModuleType, config: BaseModel) -> runner.Job:
-    return runner.Job(stage, [run.read(table) for table in stage.READS], config)
-
-
-def _generate(
-    run: Run, resolved: Resolved, model: Model, what: str, wanted: pl.DataFrame, errors: runner.ErrorRate | None = None
-) -> Iterator[Step]:
-    """The samples of a model that are wanted and not there."""
-    config = generate.Config(
-        kind=model.kind,
-        generator=model.config,
-        generator_id=model.generator_id,
-        template=model.template,
-        role=model.role,
-        n_strategies=resolved.recipe.plans.n,
-    )
-    owed = runner.owed(wanted, run.read(Rollouts), Rollouts)
-    errors = errors or runner.ErrorRate(resolved.recipe.work.max_error_rate)
-    for step in _row_wise(run, resolved, _job(run, generate, config), what, owed, errors):
-        yield replace(step, pieces=[partial(_asked_of, model, piece) for piece in step.pieces])
-
-
-def _asked_of(model: Model, piece: Piece, progress: runner.Progress) -> None:
-    """A shard of samples, unless the model is no longer the one that they would be said to come from."""
-    model.require_unchanged()
-    piece(progress)

@@ -6,17 +6,19 @@
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline import plugins
 from pipeline.generators import NOT_RUN, Generate, Reply, Request, failed_reply
 from pipeline.plan_schema import PLAN_SCHEMA, STRATEGIES_SCHEMA
 from pipeline.plan_text import render_plan
 from pipeline.planning import BLANK, STRATEGIES
+from pipeline.spending import Spending
 from pipeline.template import Template
 from schemas.ids import NONE, content_id
 from schemas.tables import Plans, Prompts, Rollouts, polars_schema
@@ -25,6 +27,20 @@ READS = (Prompts, Plans)
 WRITES = Rollouts
 
 NO_REPLY = "no_reply"
+
+SLICE = 1000
+"""Owed samples that are put into words at once: more would only need memory."""
+
+AHEAD = 256
+"""Most replies that wait to be journalled."""
+
+Asked = tuple[Mapping[str, Any], Request]
+"""An owed sample and its request."""
+
+_COLUMNS = list(polars_schema(Rollouts))
+_COUNTS = ("n_prompt_tokens", "n_completion_tokens", "n_reasoning_tokens", "n_cached_tokens")
+_KEPT = ("model", "seed", "mean_logprob", *_COUNTS)
+_ANSWER = ("text", "reasoning", "tool_calls", "final_state")
 
 
 class Config(BaseModel):
@@ -37,6 +53,7 @@ class Config(BaseModel):
     template: Template
     role: str = "target"
     n_strategies: int = 1
+    spending: Spending = Field(default_factory=Spending, exclude=True)
 
 
 def failure(row: dict[str, Any]) -> str | None:
@@ -46,35 +63,47 @@ def failure(row: dict[str, Any]) -> str | None:
 
 
 def work(owed: pl.DataFrame, prompts: pl.DataFrame, plans: pl.DataFrame, config: Config) -> Iterator[dict[str, Any]]:
-    """Finished rollouts as they come back, as rows of the rollouts table.
+    """Finished rollouts as they come back, as rows of the rollouts table; fewer where the budget ends before.
 
     `owed` has rollout_id, prompt_id, arm, phase and sample_index; and, where they are not `BLANK`, plan_id,
-    step_id, parent_id and the strategy that a plan should follow.
+    step_id, parent_id and the strategy that a plan should follow. Samples of one prompt come in a row.
     """
-    samples = [BLANK | sample for sample in owed.iter_rows(named=True)]
-    requests = _requests(samples, prompts, plans, config)
-    left = {sample["rollout_id"]: (sample, request) for sample, request in zip(samples, requests, strict=True)}
-    for reply in _replies(requests, config):
-        if asked := left.pop(reply.rollout_id, None):
-            yield _row(*asked, reply, config)
-    for sample, request in left.values():
-        reply = failed_reply(request, NO_REPLY, "the generator gave no reply to this request")
-        yield _row(sample, request, reply, config)
-
-
-def _replies(requests: Sequence[Request], config: Config) -> Iterator[Reply]:
-    """Replies one by one; where the caller stops early, what is in flight is cancelled and the generator closed."""
-    if not requests:
+    if owed.is_empty():
         return
+    in_flight: dict[str, Asked] = {}
+
+    def take() -> Iterator[Request]:
+        for sample, request in asked(owed, prompts, plans, config):
+            if config.spending.exhausted():
+                return
+            config.spending.asked()
+            in_flight[request.rollout_id] = sample, request
+            yield request
+
+    requests = take()
+    for reply in _replies(requests, config):
+        if taken := in_flight.pop(reply.rollout_id, None):
+            yield row(*taken, reply, config)
+    deque(requests, maxlen=0)  # what the generator did not even take
+    for sample, request in in_flight.values():
+        reply = failed_reply(request, NO_REPLY, "the generator gave no reply to this request")
+        yield row(sample, request, reply, config)
+
+
+def _replies(requests: Iterable[Request], config: Config) -> Iterator[Reply]:
+    """Replies one by one; where the caller stops early, what is in flight is cancelled and the generator closed."""
     with asyncio.Runner() as runner:
         arrived: asyncio.Queue[Reply | None] = asyncio.Queue()
         asking = runner.get_loop().create_task(_ask(requests, config, arrived))
-        while (reply := runner.run(_next(arrived))) is not None:
-            yield reply
+        is_over = False
+        while not is_over:
+            batch = runner.run(_next(arrived))
+            is_over = batch[-1] is None
+            yield from (reply for reply in batch if reply is not None)
         asking.result()
 
 
-async def _ask(requests: Sequence[Request], config: Config, arrived: asyncio.Queue[Reply | None]) -> None:
+async def _ask(requests: Iterable[Request], config: Config, arrived: asyncio.Queue[Reply | None]) -> None:
     """Hand over every reply, then None. One task from opening to closing, as the time-outs of clients need it."""
     module = plugins.load("generators", config.kind)
     try:
@@ -82,28 +111,34 @@ async def _ask(requests: Sequence[Request], config: Config, arrived: asyncio.Que
             generate_replies: Generate = generate
             async for reply in generate_replies(requests):
                 arrived.put_nowait(reply)
-                await arrived.join()
+                if arrived.qsize() >= AHEAD:
+                    await arrived.join()
     finally:
         arrived.put_nowait(None)
 
 
-async def _next(arrived: asyncio.Queue[Reply | None]) -> Reply | None:
-    reply = await arrived.get()
-    arrived.task_done()
-    return reply
+async def _next(arrived: asyncio.Queue[Reply | None]) -> list[Reply | None]:
+    """What has arrived, at least one."""
+    replies = [await arrived.get()]
+    while not arrived.empty():
+        replies.append(arrived.get_nowait())
+    for _ in replies:
+        arrived.task_done()
+    return replies
 
 
-def _requests(
-    samples: Sequence[Mapping[str, Any]], prompts: pl.DataFrame, plans: pl.DataFrame, config: Config
-) -> list[Request]:
-    ids = {sample["prompt_id"] for sample in samples}, {sample["plan_id"] for sample in samples}
+def asked(owed: pl.DataFrame, prompts: pl.DataFrame, plans: pl.DataFrame, config: Config) -> Iterator[Asked]:
+    """Each owed sample, as `owed` has it, with its request in the words of the template."""
     names = ["prompt_id", "source", "source_key", "messages"]
-    asked = prompts.filter(pl.col("prompt_id").is_in(list(ids[0]))).select(names).iter_rows(named=True)
-    prompt_of = {prompt["prompt_id"]: prompt for prompt in asked}
-    shown = plans.filter(pl.col("plan_id").is_in(list(ids[1]))).iter_rows(named=True)
-    plan_of = {plan["plan_id"]: render_plan(plan) for plan in shown}
-    plan_of[NONE] = ""
-    return [_request(s, prompt_of[s["prompt_id"]], plan_of[s["plan_id"]], config) for s in samples]
+    for part in owed.iter_slices(SLICE):
+        samples = [BLANK | sample for sample in part.iter_rows(named=True)]
+        ids = [{sample[name] for sample in samples} for name in ("prompt_id", "plan_id")]
+        named = prompts.filter(pl.col("prompt_id").is_in(list(ids[0]))).select(names).iter_rows(named=True)
+        prompt_of = {prompt["prompt_id"]: prompt for prompt in named}
+        shown = plans.filter(pl.col("plan_id").is_in(list(ids[1]))).iter_rows(named=True)
+        plan_of = {plan["plan_id"]: render_plan(plan) for plan in shown} | {NONE: ""}
+        for sample in samples:
+            yield sample, _request(sample, prompt_of[sample["prompt_id"]], plan_of[sample["plan_id"]], config)
 
 
 def _request(sample: Mapping[str, Any], prompt: Mapping[str, Any], plan: str, config: Config) -> Request:
@@ -127,11 +162,13 @@ def _request(sample: Mapping[str, Any], prompt: Mapping[str, Any], plan: str, co
     )
 
 
-def _row(sample: Mapping[str, Any], request: Request, reply: Reply, config: Config) -> dict[str, Any]:
+def row(sample: Mapping[str, Any], request: Request, reply: Reply, config: Config) -> dict[str, Any]:
+    """The row of a sample that was asked for; it counts as spent."""
+    config.spending.replied(reply)
     messages = reply.messages or request.messages
     failed = reply.error_kind is not None
     key = ("rollout_id", "prompt_id", "plan_id", "step_id", "parent_id", "arm", "phase", "sample_index")
-    row = dict.fromkeys(polars_schema(Rollouts)) | {
+    found = dict.fromkeys(_COLUMNS) | {
         **{name: sample[name] for name in key},
         "role": config.role,
         "generator_id": config.generator_id,
@@ -140,9 +177,9 @@ def _row(sample: Mapping[str, Any], request: Request, reply: Reply, config: Conf
         "finish_reason": "error" if failed else reply.finish_reason,
         "error_kind": reply.error_kind,
         "error": reply.error,
+        "failed_attempts": list(reply.failed_attempts) or None,
     }
-    names = ("model", "seed", "n_prompt_tokens", "n_completion_tokens", "n_reasoning_tokens", "mean_logprob")
-    row |= {name: getattr(reply, name) for name in names}
+    found |= {name: getattr(reply, name) for name in _KEPT}
     if not failed:
-        row |= {name: getattr(reply, name) for name in ("text", "reasoning", "tool_calls", "final_state")}
-    return row
+        found |= {name: getattr(reply, name) for name in _ANSWER}
+    return found

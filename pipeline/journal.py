@@ -60,8 +60,12 @@ class Journal:
         written: dict[str, Any] = json.loads(text)
         return written
 
+    def clear(self) -> None:
+        """Forget the rows, once they are published; what follows is written to the same file."""
+        self._file.truncate(0)
+
     def remove(self) -> None:
-        """Forget the rows, once they are published."""
+        """The same, once nothing follows."""
         self.path.unlink(missing_ok=True)
 
 

@@ -2,10 +2,13 @@
 
 import hashlib
 import io
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dataframely as dy
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.blobs import is_local
 from schemas.errors import SchemaError, StoreError
@@ -34,28 +37,28 @@ def parquet(frame: pl.DataFrame) -> tuple[bytes, str]:
     return content, hashlib.sha256(content).hexdigest()
 
 
-def read_part(fs: Any, path: str, table: Table) -> pl.DataFrame:
-    """The rows of a published part, with the table's types."""
+def read_part(fs: Any, path: str, table: Table, names: Sequence[str]) -> pl.DataFrame:
+    """Some columns of a published part, with the table's types."""
     try:
-        frame = pl.read_parquet(path if is_local(fs) else io.BytesIO(fs.cat_file(path)), glob=False)
-        return _typed(frame, table)
+        content = None if is_local(fs) else fs.cat_file(path)
+        _require_columns(pq.read_schema(path if content is None else pa.BufferReader(content)).names, table)
+        frame = pl.read_parquet(content or path, glob=False, columns=list(names))
+        return frame.select(pl.col(name).cast(polars_schema(table)[name]) for name in names)
     except FileNotFoundError:
         raise StoreError(
             f"{path}: the manifest names this part, but it is gone; restore it or use another run"
         ) from None
-    except pl.exceptions.ComputeError as error:
+    except (pl.exceptions.ComputeError, pa.ArrowInvalid) as error:
         raise StoreError(f"{path}: not a readable Parquet file ({error}); restore it or use another run") from None
     except pl.exceptions.InvalidOperationError as error:
         reason = " ".join(str(error).split())
         raise SchemaError(f"{path}: made by another version of Coldstart ({reason}); use another run") from None
 
 
-def _typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
-    schema = polars_schema(table)
-    if set(frame.columns) != set(schema):
-        missing, extra = sorted(set(schema) - set(frame.columns)), sorted(set(frame.columns) - set(schema))
+def _require_columns(found: Iterable[str], table: Table) -> None:
+    missing, extra = sorted(set(polars_schema(table)) - set(found)), sorted(set(found) - set(polars_schema(table)))
+    if missing or extra:
         raise SchemaError(
             f"{table_name(table)}: its parts have other columns than this version declares "
             f"(missing {missing}, unknown {extra}); it was made by another version: use another run"
         )
-    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())

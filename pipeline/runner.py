@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import polars as pl
 from pydantic import BaseModel
@@ -112,45 +113,61 @@ class Job:
 
 @dataclass(frozen=True)
 class Shard:
-    """A slice of owed keys, worked off and published as one part."""
+    """Owed keys that are worked off in one go."""
 
     name: str
     owed: pl.DataFrame
 
 
 def shards(stage: ModuleType, owed: pl.DataFrame, rows: int) -> list[Shard]:
-    """Cut owed keys into shards named for their content."""
+    """Cut owed keys into shards named for their content, each of `rows`, the last of what is left."""
     key = stage.WRITES.primary_key()
     cut = owed.iter_slices(rows)
     return [Shard(content_id("shard", keys=part.select(key).rows()), part) for part in cut if part.height]
 
 
-def work_off(run: Run, job: Job, shard: Shard, errors: ErrorRate, progress: Progress = lambda n: None) -> int:
-    """Work off one shard: journal every finished row, then publish the part; returns the number of rows.
+def work_off(
+    run: Run, job: Job, shard: Shard, errors: ErrorRate, progress: Progress = lambda n: None, *, part_rows: int = 500
+) -> int:
+    """Work off one shard: journal every finished row, and publish a part of every `part_rows`; returns how many.
 
-    Rows that an earlier attempt at the same shard journalled are not worked again. Where too many rows fail, those
-    that did not are published before TooManyErrors is raised, and those that did are owed again.
+    Publishing stops nothing: what is in flight goes on. Rows that an earlier attempt at the same shard journalled or
+    published are not worked again. Where too many rows fail, those of the last part that did not are published before
+    TooManyErrors is raised, and those that did are owed again.
     """
     stage = job.stage
-    too_many = False
+    n_done = 0
     with Journal(journal_folder(run, stage.WRITES), shard.name) as journal:
-        rows = finished(journal.path)
-        rest = owed(shard.owed, frame_of(stage.WRITES, rows), stage.WRITES)
-        progress(len(rows))
+        rows, rest = _begun(run, stage, journal, shard)
+        progress(shard.owed.height - rest.height)
         with contextlib.closing(stage.work(rest, *job.frames, job.config)) as work:
             for row in work:
                 rows.append(journal.write(row))
+                n_done += 1
                 errors.add(stage.failure(row))
                 progress(1)
-                if too_many := errors.is_too_high():
-                    break
-    if too_many:
-        rows = [row for row in rows if not stage.failure(row)]
-    _append(run, stage, frame_of(stage.WRITES, rows))
-    journal.remove()
-    if too_many:
-        raise errors.error(stage.__name__)
-    return len(rows)
+                if errors.is_too_high():
+                    _publish(run, stage, frame_of(stage.WRITES, [row for row in rows if not stage.failure(row)]))
+                    journal.remove()
+                    raise errors.error(stage.__name__)
+                if len(rows) >= part_rows:
+                    _publish(run, stage, frame_of(stage.WRITES, rows))
+                    journal.clear()
+                    rows = []
+        _publish(run, stage, frame_of(stage.WRITES, rows))
+        journal.remove()
+    return n_done
+
+
+def _begun(
+    run: Run, stage: ModuleType, journal: Journal, shard: Shard
+) -> tuple[list[dict[str, Any]], pl.DataFrame]:
+    """Rows that an earlier attempt journalled and did not publish, and the keys that are still to be worked."""
+    table = stage.WRITES
+    had = run.keys(table)
+    journalled = frame_of(table, finished(journal.path))
+    rows = owed(journalled, had, table).to_dicts()
+    return rows, owed(owed(shard.owed, journalled, table), had, table)
 
 
 def recover(run: Run, stage: ModuleType) -> int:
@@ -158,14 +175,14 @@ def recover(run: Run, stage: ModuleType) -> int:
     table, folder = stage.WRITES, journal_folder(run, stage.WRITES)
     journals = dict(leftover(folder))
     rows = frame_of(table, [row for rows in journals.values() for row in rows])
-    new = owed(rows.unique(subset=table.primary_key(), keep="first", maintain_order=True), run.read(table), table)
-    _append(run, stage, validate(table, new, f"{folder}, left by an earlier process"))
+    new = owed(rows.unique(subset=table.primary_key(), keep="first", maintain_order=True), run.keys(table), table)
+    _publish(run, stage, validate(table, new, f"{folder}, left by an earlier process"))
     for path in journals:
         path.unlink()
     return new.height
 
 
-def _append(run: Run, stage: ModuleType, frame: pl.DataFrame) -> None:
+def _publish(run: Run, stage: ModuleType, frame: pl.DataFrame) -> None:
     if frame.height:
         append(run, stage.WRITES, frame, Provenance(stage.__name__, source_digest=source_digest(stage)))
 

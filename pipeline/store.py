@@ -79,14 +79,21 @@ class Run:
 
     def read(self, table: Table) -> pl.DataFrame:
         """All published rows, with the declared types; an empty frame where nothing is published."""
+        return self._columns(table, list(polars_schema(table)))
+
+    def keys(self, table: Table, *more: str) -> pl.DataFrame:
+        """The same, but only the table's key and the columns named: what is large stays where it is."""
+        return self._columns(table, [*table.primary_key(), *more])
+
+    def _columns(self, table: Table, names: list[str]) -> pl.DataFrame:
         manifest = self.manifest(table)
         try:
-            frames = [read_part(self.fs, path, table) for path in self._paths(manifest)]
+            frames = [read_part(self.fs, path, table, names) for path in self._paths(manifest)]
         except StoreError:
             if self.manifest(table) == manifest:
                 raise
-            return self.read(table)  # the table was replaced while it was being read
-        return pl.concat([table.create_empty(), *frames])
+            return self._columns(table, names)  # the table was replaced while it was being read
+        return pl.concat([table.create_empty().select(names), *frames])
 
 
 def open_run(url: str) -> Run:

@@ -41,12 +41,23 @@ class PluginSettings(BaseModel):
         return dict(self.model_extra or {})
 
 
+class Price(Settings):
+    """What a model costs, for a million tokens each, in any one currency."""
+
+    prompt: float = mutable(0.0, "Prompt tokens.", ge=0)
+    completion: float = mutable(0.0, "Completion tokens, thinking included.", ge=0)
+    cached: float | None = mutable(
+        None, "Prompt tokens that the server had cached; empty: as others.", ge=0, title="Cached"
+    )
+
+
 class ModelSettings(PluginSettings):
     """A role's generator, and the words in which it is asked."""
 
     template: str = Field(
         "plain-1", description="Prompt template: a folder in `pipeline/templates`, or a path with a slash to your own."
     )
+    price: Price | None = mutable(None, "What its tokens cost, so that examples have a price.", title="Price")
 
 
 class Screen(Settings):
@@ -127,10 +138,24 @@ class Export(BaseModel):
         return {"to": self.to, **(self.model_extra or {})}
 
 
+class Budget(Settings):
+    """What a run may spend on generation. What is reached stops it with exit code 3; a higher one lets it go on."""
+
+    max_tokens: int | None = mutable(
+        None, "Tokens of prompts and answers in the whole run; empty: any number.", ge=0, title="Max tokens"
+    )
+    max_requests: int | None = mutable(
+        None, "Samples asked for in the whole run, failed ones included; empty: any number.", ge=0, title="Max requests"
+    )
+    max_hours: float | None = mutable(
+        None, "Hours that one command goes on asking; empty: any number.", ge=0, title="Max hours"
+    )
+
+
 class Work(Settings):
     """How the work is cut up; never decides a result."""
 
-    shard_rows: int = mutable(500, "Rows in one shard of row-wise work.", ge=1, le=100_000)
+    shard_rows: int = mutable(500, "Rows of row-wise work that are published together.", ge=1, le=100_000)
     workers: int = mutable(2, "Threads that verify, each with a worker process where it needs one.", ge=1, le=256)
     max_error_rate: float = mutable(0.2, "Share of failed rows above which a run stops.", ge=0, le=1)
 
@@ -154,6 +179,7 @@ class Recipe(Settings):
     choose: Choose = Choose()
     assemble: Assemble = Assemble()
     export: Export = Export()
+    budget: Budget = Budget()
     work: Work = Work()
 
     @model_validator(mode="after")

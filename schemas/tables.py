@@ -119,11 +119,17 @@ class Rollouts(dy.Schema):
     n_prompt_tokens = _count("Prompt tokens, as the server counted them.", nullable=True)
     n_completion_tokens = _count("Completion tokens, thinking included.", nullable=True)
     n_reasoning_tokens = _count("Thinking tokens.", nullable=True)
+    n_cached_tokens = _count("Prompt tokens that the server had cached, where it says so.", nullable=True)
     mean_logprob = _real(
         "Mean natural log-probability of the completion tokens, where the server gives it.", nullable=True
     )
     error_kind = _text("Class of the failure; `not_run` where the sample was never produced.", nullable=True)
     error = _text("The failure in words.", nullable=True)
+    failed_attempts = dy.List(
+        dy.String(),
+        nullable=True,
+        description="Classes of the attempts that failed before this; samples asked for together have them once.",
+    )
 
 
 class Verdicts(dy.Schema):

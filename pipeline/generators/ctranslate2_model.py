@@ -8,7 +8,7 @@ promised is that a finished row stays as it is.
 import asyncio
 import itertools
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
@@ -26,6 +26,9 @@ from schemas.errors import RecipeError
 from schemas.ids import content_id
 from schemas.messages import first_line
 from schemas.recipe import Settings, identity_fields, mutable
+
+BATCHES_TAKEN = 4
+"""Requests that are taken at once, in full batches for each worker: of some that are alike, batches can be made."""
 
 GENERATION_FAILED = "generation_failed"
 """The error_kind of samples on which the library failed, such as a batch that did not fit into memory."""
@@ -96,18 +99,27 @@ async def open_generator(config: Config) -> AsyncIterator[Generate]:
     # One batch more than there are workers waits in the library, so that no worker waits for Python.
     pool = ThreadPoolExecutor(model.n_workers + 1, thread_name_prefix="ctranslate2")
 
-    async def generate(requests: Sequence[Request]) -> AsyncIterator[Reply]:
+    async def generate(requests: Iterable[Request]) -> AsyncIterator[Reply]:
         loop = asyncio.get_running_loop()
-        limits = _limits(config, chat, math.ceil(len(requests) / model.n_workers))
-        planned = loop.run_in_executor(pool, make_batches, requests, chat, config.chat_template_kwargs, limits)
-        failures, batches = await planned
-        for reply in failures:
-            yield reply
-        running = [loop.run_in_executor(pool, sample, batch) for batch in batches]
+        rest = iter(requests)
+        n_taken = BATCHES_TAKEN * config.max_batch_size * model.n_workers
+        running: set[asyncio.Future[list[Reply]]] = set()
         try:
-            for finished in asyncio.as_completed(running):
-                for reply in await finished:
-                    yield reply
+            while True:
+                while len(running) <= model.n_workers and (taken := list(itertools.islice(rest, n_taken))):
+                    limits = _limits(config, chat, math.ceil(len(taken) / model.n_workers))
+                    failures, batches = await asyncio.to_thread(
+                        make_batches, taken, chat, config.chat_template_kwargs, limits
+                    )
+                    for reply in failures:
+                        yield reply
+                    running |= {loop.run_in_executor(pool, sample, batch) for batch in batches}
+                if not running:
+                    return
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for work in done:
+                    for reply in work.result():
+                        yield reply
         finally:
             for work in running:
                 work.cancel()

@@ -9,7 +9,7 @@ row for the same sample index. With a `sample_index` column, that comes first.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -54,7 +54,7 @@ async def open_generator(config: Config) -> AsyncIterator[Generate]:
     """Serve the recording; it is read once a process, and again where the file has changed."""
     recorded = _recording(config.model_dump_json(), _stamp(config.path))
 
-    async def generate(requests: Sequence[Request]) -> AsyncIterator[Reply]:
+    async def generate(requests: Iterable[Request]) -> AsyncIterator[Reply]:
         for request in requests:
             source = request.source if config.columns.source else ""
             yield _reply(request, recorded.get((source, request.source_key), []))

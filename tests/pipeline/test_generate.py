@@ -118,23 +118,24 @@ def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
 
 IN_REVERSE = """
 async def generate(requests, log):
-    for done in asyncio.as_completed([one(request, log) for request in reversed(requests)]):
+    for done in asyncio.as_completed([one(request, log) for request in reversed(list(requests))]):
         yield await done
 """
 FIRST_ONLY = """
 async def generate(requests, log):
-    yield await one(requests[0], log)
-    yield await one(requests[0], log)
+    first = next(iter(requests))
+    yield await one(first, log)
+    yield await one(first, log)
     yield Reply("f" * 32, text="nobody asked")
 """
 DIES = """
 async def generate(requests, log):
-    yield await one(requests[0], log)
+    yield await one(next(iter(requests)), log)
     raise ConnectionError("the server is gone")
 """
 CANCELS = """
 async def generate(requests, log):
-    yield await one(requests[0], log)
+    yield await one(next(iter(requests)), log)
     raise asyncio.CancelledError
 """
 

@@ -13,8 +13,8 @@ TINY = Path(__file__).resolve().parents[3] / "data/models/tiny"
 def asking(*problems: str, n: int = 1) -> list[Request]:
     return [
         Request(f"{p}-{i}", "s", str(p), i, [{"role": "user", "content": problem}])
-        for i in range(n)
         for p, problem in enumerate(problems)
+        for i in range(n)
     ]
 
 
