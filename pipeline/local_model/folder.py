@@ -4,6 +4,7 @@ One folder serves everybody: vLLM and transformers read the Hugging Face files a
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -54,16 +55,18 @@ class ModelFolder:
 
     def digest(self) -> str:
         """SHA-256 of the conversion and the tokenizer; computed once a process for files that do not change."""
-        paths = [*self._converted(), self.root / TOKENIZER]
-        return content_id(
-            "model", files=[_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-        )
+        return model_digest([*self._converted(), self.root / TOKENIZER])
 
     def _converted(self) -> list[Path]:
         return [path for name in CONVERTED if (path := self.weights / name).is_file()]
 
 
-@lru_cache(maxsize=16)
+def model_digest(paths: Iterable[Path]) -> str:
+    """SHA-256 of the files that make a model, in this order; each is read once a process, unless it changes."""
+    return content_id("model", files=[_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths])
+
+
+@lru_cache(maxsize=1024)
 def _digest(path: Path, size: int, modified_ns: int) -> str:
     return file_digest(path)
 
