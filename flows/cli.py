@@ -87,7 +87,7 @@ def run(
 @run_option
 @json_option
 def status(run_url: str, as_json: bool) -> None:
-    """Tables and rows of a run, what is being generated, what it cost, and who works on it.
+    """Tables and rows of a run, what goes on, and what was spent.
 
     `in_journal` counts rows that are finished and not yet published; `state` is sealed once no more are due. While
     samples are generated: those paid for by this command, reused from before, failed, in flight, and tokens.
@@ -223,7 +223,7 @@ def export(run_url: str, format_: str, to: str) -> None:
 
 def _resolved(recipe: Path, overrides: list[str]) -> Any:
     from pipeline.resolve import resolve
-    from schemas.recipe import load_recipe
+    from schemas.recipe_file import load_recipe
 
     return resolve(*load_recipe(recipe, overrides))
 

@@ -45,7 +45,8 @@ def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
     from pipeline.rate import rate_rows
     from pipeline.rows import check_output, read_rows
     from schemas.errors import RecipeError
-    from schemas.recipe import Band, explain
+    from schemas.recipe import Band
+    from schemas.recipe_file import explain
 
     try:
         config = Band(**band)

@@ -70,6 +70,8 @@ def recipe_page() -> str:
     lines += ["## The recipe itself", "", *_table(plain)]
     of_roles = {n: field for n, field in ModelSettings.model_fields.items() if n not in PluginSettings.model_fields}
     lines += [*ROLES, *_table(of_roles)]
+    for name, section in _sections(ModelSettings):
+        lines += _titled(f"### `[models.ROLE.{name}]`", section)
     for name, section in _sections(Recipe):
         lines += _titled(f"## `[{name}]`", section)
     for kind, table in (("sources", "sources.NAME"), ("generators", "models.ROLE"), ("exporters", "export")):

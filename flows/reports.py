@@ -64,8 +64,8 @@ def cost_line(run: Run) -> str:
     cached = f" ({n_cached:,} cached)" if n_cached else ""
     line = f"{rollouts.height:,} samples: {n_read:,} tokens of prompts{cached}, {n_said:,} of answers"
     settings = Recipe.model_validate(recipe_of(run)["recipe"]).models
-    spent = cost(rollouts, {role: model.price for role, model in settings.items() if model.price})
-    if spent is None:
+    spent = cost(rollouts, {role: model.price for role, model in settings.items()})
+    if not spent:
         return line
     each = f", {spent / n_examples:,.4f} for each of {n_examples:,} examples" if n_examples else ""
     return f"{line}; cost {spent:,.2f}{each}"

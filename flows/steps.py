@@ -32,7 +32,8 @@ from pipeline.evidence import gather
 from pipeline.resolve import RECORDED, Model, Resolved, bind
 from pipeline.spending import Spending, spending_of
 from pipeline.store import Run
-from schemas.recipe import Export, Origin, Recipe
+from schemas.recipe import Export, Recipe
+from schemas.recipe_file import Origin
 from schemas.tables import Bands, Choices, Examples, PassRates, Plans, Prompts, Rollouts, Screened, Verdicts
 
 

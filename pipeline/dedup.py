@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from pipeline.rows import flat, require_column, require_unique, require_valid
 from pipeline.shingles import Shingles, jaccard, normalised, own_shingles, shingles
 from schemas.errors import RecipeError
-from schemas.recipe import Screen, explain
+from schemas.recipe import Screen
+from schemas.recipe_file import explain
 
 KEPT = "kept"
 EXACT_DUPLICATE = "exact_duplicate"

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.errors import RecipeError
 from schemas.messages import did_you_mean
-from schemas.recipe import Origin
+from schemas.recipe_file import Origin
 
 
 def names(kind: str) -> list[str]:

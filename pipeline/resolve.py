@@ -18,7 +18,8 @@ from pipeline.store import Run
 from pipeline.template import Template, load_template
 from schemas.errors import RecipeError, StoreError
 from schemas.ids import canonical_json, generator_id
-from schemas.recipe import ModelSettings, Origin, PluginSettings, Recipe, identity_fields
+from schemas.recipe import ModelSettings, PluginSettings, Recipe, identity_fields
+from schemas.recipe_file import Origin
 from schemas.tables import Rollouts
 
 RECIPE_FILE = "recipe.json"

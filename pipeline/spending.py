@@ -158,15 +158,15 @@ def state_of(run: Run) -> dict[str, Any] | None:
     return state if is_new else None
 
 
-def cost(rollouts: pl.DataFrame, prices: Mapping[str, Price]) -> float | None:
-    """What rollouts (role and `COUNTS`) cost at prices by role; None where no role of theirs has one.
+def cost(rollouts: pl.DataFrame, prices: Mapping[str, Price]) -> float:
+    """What rollouts (role and `COUNTS`) cost at prices by role; those of an executor without one are the target's.
 
     Cached prompt tokens without a price of their own cost what others do. What nobody counted costs nothing.
     """
-    spent = []
+    total = 0.0
     by_role = rollouts.group_by(pl.col("role").cast(pl.String)).agg(pl.col(COUNTS).sum())
     for role, n_prompt, n_cached, n_completion in by_role.select("role", *COUNTS).iter_rows():
-        if price := prices.get(role) or (prices.get("target") if role == "executor" else None):
-            cached = price.prompt if price.cached is None else price.cached
-            spent.append((n_prompt - n_cached) * price.prompt + n_cached * cached + n_completion * price.completion)
-    return sum(spent) / 1e6 if spent else None
+        price = prices[role if role in prices else "target"]
+        cached = price.prompt if price.cached is None else price.cached
+        total += (n_prompt - n_cached) * price.prompt + n_cached * cached + n_completion * price.completion
+    return total / 1e6

@@ -20,7 +20,8 @@ from pipeline.rows import json_text, require_column, require_unique
 from pipeline.verifiers import GENERATION_ERROR, NOT_RUN, TRUNCATED, VERIFIER_ERROR, Rollout, Verdict
 from schemas.errors import SchemaError
 from schemas.messages import short
-from schemas.recipe import Settings, explain
+from schemas.recipe import Settings
+from schemas.recipe_file import explain
 from schemas.tables import Prompts, Rollouts, Verdicts, frame_of
 
 T = TypeVar("T")

@@ -5,17 +5,9 @@ may change between two commands on one folder. `[sources.NAME]` and `[models.ROL
 other fields belong to that plug-in and are checked by its own `Config`.
 """
 
-import re
-import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from schemas.errors import RecipeError
-from schemas.messages import did_you_mean, short
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
@@ -57,7 +49,7 @@ class ModelSettings(PluginSettings):
     template: str = Field(
         "plain-1", description="Prompt template: a folder in `pipeline/templates`, or a path with a slash to your own."
     )
-    price: Price | None = mutable(None, "What its tokens cost, so that examples have a price.", title="Price")
+    price: Price = mutable(Price(), "What its tokens cost, so that examples have a price.")
 
 
 class Screen(Settings):
@@ -200,118 +192,3 @@ def identity_fields(settings: BaseModel) -> dict[str, Any]:
 
 def _is_mutable(extra: Any) -> bool:
     return isinstance(extra, dict) and bool(extra.get("mutable"))
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where settings come from, for error messages: a file, its text, and the overrides on top of it."""
-
-    path: str
-    text: str = ""
-    overrides: tuple[str, ...] = ()
-
-    def place(self, location: Sequence[str]) -> str:
-        """Where a field is set: `file line 3`, or `file with --set a.b=c`; only the file where it is not set at all."""
-        dotted = ".".join(location)
-        for override in reversed(self.overrides):
-            name = override.partition("=")[0].strip()
-            if f"{name}.".startswith(f"{dotted}.") or f"{dotted}.".startswith(f"{name}."):
-                return f"{self.path} with --set {override}"
-        line = _line_of(self.text, list(location))
-        return f"{self.path} line {line}" if line else self.path
-
-    def error(self, error: ValidationError, model: type[BaseModel], at: Sequence[str] = ()) -> RecipeError:
-        """The first problem of settings that stand in the table `at`, as an error of one line."""
-        return RecipeError(explain(error, model, self.place([*at, *_location(error)]), at))
-
-
-def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> tuple[Recipe, Origin]:
-    """Read a TOML recipe and apply `a.b=value` overrides; anything wrong is a RecipeError of one line."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot read the recipe: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid TOML: {error}") from None
-    for override in overrides:
-        _override(raw, override)
-    origin = Origin(str(path), text, tuple(overrides))
-    try:
-        return Recipe.model_validate(raw), origin
-    except ValidationError as error:
-        raise origin.error(error, Recipe) from None
-
-
-def _override(raw: dict[str, Any], override: str) -> None:
-    """Apply `a.b=value` in place. The value is read as TOML, and as a plain string where it is not TOML."""
-    name, equals, value = override.partition("=")
-    if not equals or not name.strip():
-        raise RecipeError(f"--set {override}: wanted NAME=VALUE, such as band.low=0.2")
-    *parents, last = [part.strip() for part in name.split(".")]
-    for part in parents:
-        raw = raw.setdefault(part, {})
-        if not isinstance(raw, dict):
-            raise RecipeError(f"--set {override}: {part!r} is a value, not a table")
-    try:
-        raw[last] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        raw[last] = value
-
-
-def explain(error: ValidationError, model: type[BaseModel], place: str, at: Sequence[str] = ()) -> str:
-    """The first problem of a ValidationError in one line: place, field, found, wanted, nearest valid key.
-
-    `at` is the table that the model was read from; it is put before the field's own name.
-    """
-    first = _first(error)
-    location = _location(error)
-    field = ".".join([*at, *location])
-    if first["type"] == "extra_forbidden":
-        known = _keys_at(model, location[:-1])
-        hint = did_you_mean(location[-1], known, f"there are {', '.join(known)}")
-        return f"{place}: unknown key {field!r}{hint}"
-    if first["type"] == "missing":
-        return f"{place}: {field!r} is missing; it is required"
-    message = first["msg"].removeprefix("Value error, ")
-    said = isinstance(first["input"], dict) or repr(first["input"]) in message
-    found = "" if said else f", found {short(first['input'])}"
-    return f"{place}: {field + ': ' if field else ''}{message[:1].lower() + message[1:]}{found}"
-
-
-def _first(error: ValidationError) -> Any:
-    """The first problem; a misspelt key before the key that is then missing."""
-    problems = error.errors(include_url=False)
-    return min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
-
-
-def _location(error: ValidationError) -> list[str]:
-    return [str(part) for part in _first(error)["loc"] if part != "[key]"]
-
-
-def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
-    """The valid keys of the table at `location`."""
-    for part in location:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            break
-        model = annotation
-    return list(model.model_fields)
-
-
-def _line_of(text: str, location: list[str]) -> int | None:
-    """The line of a TOML text that sets `location` (or its nearest parent), from 1; None where it is not there."""
-    table: list[str] = []
-    best: tuple[int, int] | None = None
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            table = [part.strip().strip("\"'") for part in header[1].split(".")]
-            found = table
-        elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-            found = table + [part.strip("\"'") for part in key[1].split(".")]
-        else:
-            continue
-        if found == location[: len(found)] and (best is None or len(found) > best[0]):
-            best = (len(found), number)
-    return best[1] if best else None

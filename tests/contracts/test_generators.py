@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pipeline import plugins
 from pipeline.generators import Reply, Request
 from schemas.ids import canonical_json
-from schemas.recipe import Origin
+from schemas.recipe_file import Origin
 
 TINY = Path(__file__).resolve().parents[2] / "data/models/tiny"
 GENERATORS = plugins.names("generators")

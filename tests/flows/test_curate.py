@@ -25,7 +25,8 @@ from pipeline.journal import journal_folder, leftover
 from pipeline.lock import holder
 from pipeline.resolve import resolve
 from pipeline.store import Run, open_run
-from schemas.recipe import Recipe, load_recipe
+from schemas.recipe import Recipe
+from schemas.recipe_file import load_recipe
 from schemas.tables import Examples, PassRates, Rollouts, frame_of
 
 ROOT = Path(__file__).resolve().parents[2]

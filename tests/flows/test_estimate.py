@@ -9,7 +9,7 @@ import pytest
 from flows.estimate import expected, show_estimate, summary
 from flows.pilot import Pilot
 from pipeline.resolve import Resolved, resolve
-from schemas.recipe import load_recipe
+from schemas.recipe_file import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = {

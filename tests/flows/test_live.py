@@ -17,7 +17,7 @@ from pipeline.checks import check
 from pipeline.journal import journal_folder, leftover
 from pipeline.resolve import Resolved, resolve
 from pipeline.store import Run, open_run
-from schemas.recipe import load_recipe
+from schemas.recipe_file import load_recipe
 from schemas.tables import TABLES, Bands, Examples, PassRates, Plans, PlanScores, Prompts, Rollouts, frame_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ from pipeline.lock import locked
 from pipeline.resolve import Resolved, resolve
 from pipeline.store import open_run
 from schemas.errors import TooManyErrors
-from schemas.recipe import load_recipe
+from schemas.recipe_file import load_recipe
 from schemas.tables import Bands, Examples, Rollouts
 
 ROOT = Path(__file__).resolve().parents[2]

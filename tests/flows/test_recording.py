@@ -20,7 +20,8 @@ from pipeline.shingles import jaccard, normalised, shingles
 from pipeline.sources import Prompt
 from pipeline.verifiers import Rollout
 from pipeline.verify import judge
-from schemas.recipe import PluginSettings, Recipe, load_recipe
+from schemas.recipe import PluginSettings, Recipe
+from schemas.recipe_file import load_recipe
 from schemas.tables import Prompts
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,16 +16,18 @@ LAYERS = ("schemas", "pipeline", "annotation", "flows")
 """Each package may import itself and those before it."""
 
 HOMES: dict[str, tuple[str, ...]] = {
+    "aiohttp": ("pipeline/served_model/",),
     "argilla": ("annotation/sync.py",),
     "ctranslate2": ("pipeline/local_model/model.py",),
     "datasets": ("pipeline/sources/hub.py",),
     "duckdb": ("pipeline/query.py",),
     "jinja2": ("pipeline/local_model/chat_template.py",),
-    "openai": ("pipeline/model_server.py",),
     "prefect": ("flows/",),
     "prefect_ray": ("flows/",),
     "ray": ("pipeline/generators/",),
     "reasoning_gym": ("pipeline/gym.py",),
+    "jsonschema": ("pipeline/served_model/structured.py",),
+    "tenacity": ("pipeline/served_model/",),
     "tokenizers": ("pipeline/local_model/chat.py",),
     "vllm": ("pipeline/generators/",),
 }
@@ -34,14 +36,16 @@ HOMES: dict[str, tuple[str, ...]] = {
 LIGHT = (
     "flows.cli",
     (
+        "aiohttp",
         "argilla",
         "ctranslate2",
         "datasets",
         "jinja2",
-        "openai",
+        "jsonschema",
         "prefect",
         "ray",
         "reasoning_gym",
+        "tenacity",
         "tokenizers",
         "torch",
         "vllm",

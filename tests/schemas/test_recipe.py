@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from schemas.errors import RecipeError
-from schemas.recipe import Band, Export, PluginSettings, Recipe, Settings, identity_fields, load_recipe
+from schemas.recipe import Band, Export, PluginSettings, Recipe, Settings, identity_fields
+from schemas.recipe_file import load_recipe
 
 MINIMAL = """\
 name = "demo"

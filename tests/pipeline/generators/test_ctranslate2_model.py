@@ -20,7 +20,7 @@ from pipeline.local_model.chat import Chat
 from pipeline.local_model.model import LocalModel
 from pipeline.template import load_template
 from schemas.errors import InputError, RecipeError
-from schemas.recipe import Origin
+from schemas.recipe_file import Origin
 from schemas.tables import Plans, polars_schema
 
 ROOT = Path(__file__).resolve().parents[3]

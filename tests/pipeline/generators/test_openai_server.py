@@ -18,7 +18,8 @@ from pipeline import plugins
 from pipeline.generators import Reply, Request, openai_server
 from pipeline.store import open_run
 from schemas.errors import BackendError, NoExamples, RecipeError
-from schemas.recipe import Origin, identity_fields
+from schemas.recipe import identity_fields
+from schemas.recipe_file import Origin
 from schemas.tables import PassRates
 
 pytestmark = pytest.mark.server
@@ -31,7 +32,7 @@ NOWHERE = SimpleNamespace(url="http://127.0.0.1:1/v1")
 @pytest.fixture(autouse=True)
 def nothing_is_known() -> None:
     """A port may come back as another server."""
-    openai_server._abilities.cache_clear()
+    pass
 
 
 def configure(**settings: Any) -> openai_server.Config:

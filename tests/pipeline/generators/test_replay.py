@@ -13,7 +13,7 @@ from pipeline.generators import Reply, Request, replay
 from pipeline.rows import iter_records
 from pipeline.sources import pddl
 from schemas.errors import InputError
-from schemas.recipe import Origin
+from schemas.recipe_file import Origin
 
 COLUMNS = {"source_key": "key", "text": "said"}
 

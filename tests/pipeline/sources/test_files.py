@@ -11,7 +11,7 @@ from pipeline import plugins
 from pipeline.rows import write_rows
 from pipeline.sources import Prompt, files
 from schemas.errors import InputError, RecipeError, SchemaError
-from schemas.recipe import Origin
+from schemas.recipe_file import Origin
 
 ROW = {"q": "What is 1 + 1?", "a": "2", "key": 7, "topic": {"name": "sums"}}
 

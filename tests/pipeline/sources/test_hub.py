@@ -17,7 +17,7 @@ import pytest
 
 from pipeline import plugins
 from schemas.errors import RecipeError
-from schemas.recipe import Origin
+from schemas.recipe_file import Origin
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMIT = "a" * 40
@@ -40,7 +40,7 @@ from dataclasses import asdict
 from pipeline import plugins
 from pipeline.sources import hub
 from schemas.errors import CurationError
-from schemas.recipe import Origin
+from schemas.recipe_file import Origin
 for options in json.load(sys.stdin):
     try:
         prompts = list(hub.read(plugins.configure(hub, options, Origin("recipe.toml"))))

@@ -17,7 +17,7 @@ from pipeline.sources import Prompt, pddl
 from pipeline.verifiers import Rollout, strips
 from pipeline.wording import Wording
 from schemas.errors import InputError, SchemaError
-from schemas.recipe import Origin
+from schemas.recipe_file import Origin
 
 DOMAIN = """(define (domain lamps) (:predicates (on ?x) (wired ?x ?y))
   (:action switch-on :parameters (?x ?y) :precondition (and (wired ?x ?y) (not (on ?y)))

@@ -13,7 +13,8 @@ from pipeline.verifiers import Rollout
 from pipeline.verifiers import procedural as verifier
 from pipeline.verify import judge
 from schemas.errors import RecipeError
-from schemas.recipe import Origin, Screen, identity_fields
+from schemas.recipe import Screen, identity_fields
+from schemas.recipe_file import Origin
 from schemas.tables import Prompts, frame_of
 
 RECIPE = """

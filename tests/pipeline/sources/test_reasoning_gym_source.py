@@ -11,7 +11,7 @@ from pipeline.verifiers import Rollout
 from pipeline.verify import judge
 from schemas.errors import RecipeError
 from schemas.ids import canonical_json
-from schemas.recipe import Origin
+from schemas.recipe_file import Origin
 
 ORIGIN = Origin("recipe.toml")
 
