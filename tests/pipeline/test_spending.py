@@ -16,11 +16,13 @@ from schemas.tables import Rollouts, frame_of
 MILLION = 1_000_000
 
 
-def reply(
-    n_prompt: int = 10, n_completion: int = 90, *, error: str | None = None, failed: tuple[str, ...] = ()
-) -> Reply:
-    counts = {} if error else {"n_prompt_tokens": n_prompt, "n_completion_tokens": n_completion, "text": "x"}
-    return Reply("a" * 32, error_kind=error, failed_attempts=failed, **counts)  # type: ignore[arg-type]
+def reply(n_prompt: int = 10, n_completion: int = 90, attempts: tuple[str, ...] = ()) -> Reply:
+    id = "a" * 32
+    return Reply(id, "x", n_prompt_tokens=n_prompt, n_completion_tokens=n_completion, failed_attempts=attempts)
+
+
+def failed(kind: str) -> Reply:
+    return Reply("b" * 32, error_kind=kind, error="no")
 
 
 def spend(spending: Spending, *replies: Reply, in_flight: int = 0) -> Spending:
@@ -60,7 +62,7 @@ def test_every_sample_is_in_flight_until_it_is_paid_or_failed() -> None:
 
 
 def test_failed_attempts_are_counted_by_kind() -> None:
-    spending = spend(Spending(), reply(failed=("rate_limit", "timeout")), reply(failed=("timeout",)))
+    spending = spend(Spending(), reply(attempts=("rate_limit", "timeout")), reply(attempts=("timeout",)))
     assert spending.state()["failed_attempts"] == {"timeout": 2, "rate_limit": 1}
 
 
