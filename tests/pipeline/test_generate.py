@@ -11,15 +11,17 @@ import polars as pl
 import pytest
 
 import pipeline.generators
-from pipeline.generate import NO_REPLY, Config, failure
+from pipeline.generate import AHEAD, NO_REPLY, Config, failure
 from pipeline.generate import work as generate_work
 from pipeline.generators import NOT_RUN, replay
 from pipeline.journal import journal_folder, leftover
 from pipeline.recordings import Columns
 from pipeline.runner import ErrorRate, Job, recover, shards, work_off
+from pipeline.spending import Spending
 from pipeline.store import open_run
 from pipeline.template import Template, load_template
 from schemas.ids import rollout_id
+from schemas.recipe import Budget
 from schemas.tables import Plans, Prompts, Rollouts, frame_of
 
 GENERATOR = "9" * 32
@@ -273,3 +275,52 @@ def test_planners_are_given_the_schema_of_what_they_write(scripted: Callable[[st
 def test_a_plan_that_is_not_there_is_never_left_out_in_silence(scripted: Callable[[str], Config]) -> None:
     with pytest.raises(KeyError):
         list(work(owed((1, 0), arm="execute", plan_id="6" * 32), prompts(1), scripted(ECHO)))
+
+
+TWO_AT_ONCE = """
+async def generate(requests, log):
+    requests = iter(requests)
+    while batch := [request for request in (next(requests, None), next(requests, None)) if request]:
+        await asyncio.sleep(0)
+        for request in batch:
+            yield await one(request, log)
+"""
+
+
+def test_a_spent_budget_ends_the_asking_and_what_is_in_flight_comes_back(scripted: Callable[[str], Config]) -> None:
+    spending = Spending(Budget(max_requests=3))
+    asked = scripted(TWO_AT_ONCE).model_copy(update={"spending": spending})
+    rows = list(work(owed(*((1, i) for i in range(9))), prompts(1), asked))
+    assert [row["sample_index"] for row in rows] == [0, 1, 2]
+    assert {row["error_kind"] for row in rows} == {None}
+    assert (spending.n_paid, spending.n_in_flight) == (3, 0)
+
+
+def test_failed_attempts_are_kept_with_the_row(scripted: Callable[[str], Config]) -> None:
+    script = """
+async def generate(requests, log):
+    for request in requests:
+        yield Reply(request.rollout_id, text="x", failed_attempts=("timeout", "rate_limit"), n_cached_tokens=5)
+"""
+    asked = scripted(script)
+    (row,) = work(owed((1, 0)), prompts(1), asked)
+    assert (row["failed_attempts"], row["n_cached_tokens"]) == (["timeout", "rate_limit"], 5)
+    assert asked.spending.failed_attempts == {"timeout": 1, "rate_limit": 1}
+
+
+def test_requests_are_taken_as_the_generator_wants_them(scripted: Callable[[str], Config]) -> None:
+    asked = scripted(TWO_AT_ONCE)
+    rows = work(owed(*((1, i) for i in range(9))), prompts(1), asked)
+    next(rows)
+    assert asked.spending.n_asked <= 4
+    rows.close()  # type: ignore[attr-defined]
+
+
+def test_many_replies_at_once_are_handed_over_a_few_at_a_time(scripted: Callable[[str], Config]) -> None:
+    n = 5 * AHEAD
+    script = 'async def generate(requests, log):\n    for r in requests:\n        yield Reply(r.rollout_id, text="x")\n'
+    asked = scripted(script)
+    rows = work(owed(*((1, i) for i in range(n))), prompts(1), asked)
+    next(rows)
+    assert asked.spending.n_asked <= 2 * AHEAD
+    assert len(list(rows)) == n - 1

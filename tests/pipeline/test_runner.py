@@ -315,3 +315,33 @@ def test_the_stage_is_closed_when_work_stops_early(local: Run) -> None:
     with pytest.raises(TooManyErrors):
         work_off(local, Job(stage, [], Config()), Shard("s", keys(*range(1, 50))), ErrorRate(0.2))
     assert closed == [True]
+
+
+def test_parts_are_published_while_the_work_goes_on(run: Run) -> None:
+    published: list[list[int]] = []
+
+    def row(number: int) -> dict[str, Any]:
+        published.append(numbers(run))
+        return judged(number)
+
+    stage = row_wise(row)
+    (shard,) = shards(stage, keys(*range(5)), 1000)
+    assert work_off(run, Job(stage, [], Config()), shard, ErrorRate(0.2), part_rows=2) == 5
+    assert published == [[], [], [0, 1], [0, 1], [0, 1, 2, 3]]
+    assert (numbers(run), journals(run)) == ([0, 1, 2, 3, 4], [])
+
+
+def test_an_attempt_that_was_cut_off_between_parts_goes_on_behind_them(run: Run) -> None:
+    stage = dies_at(4, KeyboardInterrupt)
+    (shard,) = shards(stage, keys(*range(6)), 1000)
+    with pytest.raises(KeyboardInterrupt):
+        work_off(run, Job(stage, [], Config()), shard, ErrorRate(0.2), part_rows=3)
+    assert (numbers(run), journals(run)) == ([0, 1, 2], [1])
+    assert work_off(run, Job(row_wise(judged), [], Config()), shard, ErrorRate(0.2), part_rows=3) == 2
+    assert (numbers(run), journals(run)) == ([0, 1, 2, 3, 4, 5], [])
+
+
+def test_only_the_columns_that_are_named_are_read(run: Run) -> None:
+    work_all(run, row_wise(judged), 1, 2)
+    assert run.keys(Adjudicated, "how").columns == ["plan_id", "how"]
+    assert run.keys(Bands).columns == ["prompt_id"]
