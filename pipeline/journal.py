@@ -55,10 +55,13 @@ class Journal:
 
         What is not Unicode text (half a surrogate pair, which a model's broken JSON may hold) is replaced by U+FFFD.
         """
-        text: str = without_surrogates(json.dumps(row, ensure_ascii=False))
-        self._file.write(text.encode() + b"\n")
-        written: dict[str, Any] = json.loads(text)
-        return written
+        try:
+            line = json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            row = without_surrogates(row)
+            line = json.dumps(row, ensure_ascii=False).encode()
+        self._file.write(line + b"\n")
+        return row
 
     def clear(self) -> None:
         """Forget the rows, once they are published; what follows is written to the same file."""

@@ -135,8 +135,7 @@ def work_off(
     published are not worked again. Where too many rows fail, those of the last part that did not are published before
     TooManyErrors is raised, and those that did are owed again.
     """
-    stage = job.stage
-    n_done = 0
+    stage, n_done, made_by = job.stage, 0, _made_by(job.stage)
     with Journal(journal_folder(run, stage.WRITES), shard.name) as journal:
         rows, rest = _begun(run, stage, journal, shard)
         progress(shard.owed.height - rest.height)
@@ -147,21 +146,19 @@ def work_off(
                 errors.add(stage.failure(row))
                 progress(1)
                 if errors.is_too_high():
-                    _publish(run, stage, frame_of(stage.WRITES, [row for row in rows if not stage.failure(row)]))
+                    _publish(run, stage, [row for row in rows if not stage.failure(row)], made_by)
                     journal.remove()
                     raise errors.error(stage.__name__)
                 if len(rows) >= part_rows:
-                    _publish(run, stage, frame_of(stage.WRITES, rows))
+                    _publish(run, stage, rows, made_by)
                     journal.clear()
                     rows = []
-        _publish(run, stage, frame_of(stage.WRITES, rows))
+        _publish(run, stage, rows, made_by)
         journal.remove()
     return n_done
 
 
-def _begun(
-    run: Run, stage: ModuleType, journal: Journal, shard: Shard
-) -> tuple[list[dict[str, Any]], pl.DataFrame]:
+def _begun(run: Run, stage: ModuleType, journal: Journal, shard: Shard) -> tuple[list[dict[str, Any]], pl.DataFrame]:
     """Rows that an earlier attempt journalled and did not publish, and the keys that are still to be worked."""
     table = stage.WRITES
     had = run.keys(table)
@@ -176,15 +173,20 @@ def recover(run: Run, stage: ModuleType) -> int:
     journals = dict(leftover(folder))
     rows = frame_of(table, [row for rows in journals.values() for row in rows])
     new = owed(rows.unique(subset=table.primary_key(), keep="first", maintain_order=True), run.keys(table), table)
-    _publish(run, stage, validate(table, new, f"{folder}, left by an earlier process"))
+    if new.height:
+        append(run, table, validate(table, new, f"{folder}, left by an earlier process"), _made_by(stage))
     for path in journals:
         path.unlink()
     return new.height
 
 
-def _publish(run: Run, stage: ModuleType, frame: pl.DataFrame) -> None:
-    if frame.height:
-        append(run, stage.WRITES, frame, Provenance(stage.__name__, source_digest=source_digest(stage)))
+def _publish(run: Run, stage: ModuleType, rows: list[dict[str, Any]], made_by: Provenance) -> None:
+    if rows:
+        append(run, stage.WRITES, frame_of(stage.WRITES, rows), made_by)
+
+
+def _made_by(stage: ModuleType) -> Provenance:
+    return Provenance(stage.__name__, source_digest=source_digest(stage))
 
 
 def owed(wanted: pl.DataFrame, had: pl.DataFrame, table: Table) -> pl.DataFrame:

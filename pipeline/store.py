@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,7 @@ def _manifest(table: Table, parts: list[dict[str, Any]], made_by: Provenance, *,
     }
 
 
+@cache
 def _version(distribution: str) -> str:
     try:
         return metadata.version(distribution)
