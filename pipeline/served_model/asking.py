@@ -1,14 +1,30 @@
-"""Ask a served model: samples of a prompt go out together, and replies come back as soon as they are there."""
+"""Ask a served model: samples of a prompt go out together, and replies come back as soon as they are there.
+
+Samples go out together where the server can do that and count the tokens of each; otherwise one by one. What failed
+passingly is tried again within bounds, and every failed attempt is told by the reply that it led to.
+"""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from pipeline.generators import Generate, Reply, Request, failed_reply
-from pipeline.served_model.completion import RequestFailed, replies
+from pipeline.generators import Generate, Reply, Request, failed_reply, samples_by_prompt
+from pipeline.served_model.abilities import Abilities, Wish, abilities
+from pipeline.served_model.attempts import persist
+from pipeline.served_model.completion import BAD_RESPONSE, ChatCompletion, RequestFailed, replies
+from pipeline.served_model.endpoints import Endpoints, Load, open_endpoints
 from pipeline.served_model.settings import NO_KEY, Asking, Key
+from pipeline.served_model.structured import SCHEMA_VIOLATED, schema_fields, schema_key, violation
+from schemas.errors import BackendError
+
+MAX_CHOICES = 64
+"""Most samples in one request: OpenAI takes up to 128, and all of them come back when the slowest is done."""
+
+Arrived = Callable[[list[Reply]], None]
 
 
 def body(request: Request, asking: Asking, model: str, n: int = 1, counts: bool = False) -> dict[str, Any]:
@@ -28,11 +44,8 @@ def body(request: Request, asking: Asking, model: str, n: int = 1, counts: bool 
         fields["n"] = n
     if counts:
         fields["return_token_ids"] = True
-    if request.response_schema is not None and asking.structured == "json_schema":
-        schema = {"name": "answer", "schema": request.response_schema, "strict": True}
-        fields["response_format"] = {"type": "json_schema", "json_schema": schema}
-    if request.response_schema is not None and asking.structured == "structured_outputs":
-        fields["structured_outputs"] = {"json": request.response_schema}
+    if request.response_schema is not None:
+        fields |= schema_fields(request.response_schema, asking.structured)
     return fields
 
 
@@ -42,19 +55,184 @@ async def open_servers(urls: Sequence[str], model: str, asking: Asking, key: Key
 
     `generate` raises BackendError where no server can be reached, access is refused or the model is not there.
     """
-    from pipeline.served_model.connection import connect
+    can = abilities(tuple(urls), model)
+    async with open_endpoints(urls, key, asking, can) as endpoints:
+        asker = _Asker(endpoints, asking, model, can)
+        try:
+            yield asker.generate
+        finally:
+            await _cancelled(asker.pulling)
 
-    async with connect(urls[0], key, asking) as server:
 
-        async def one(request: Request) -> Reply:
+@dataclass
+class _Prompt:
+    """What is sent for one prompt: a body is written once for all samples that are asked for in the same way."""
+
+    request: Request
+    asking: Asking
+    model: str
+    schema: str
+    """Key of the schema that answers are held to; empty: to none."""
+    shows_counts: bool = False
+    """Whether its first sample shows if the server counts the tokens of each."""
+    written: dict[Wish, bytes] = field(default_factory=dict)
+
+    def body(self, wish: Wish) -> bytes:
+        if wish not in self.written:
+            request = self.request if wish.schema else replace(self.request, response_schema=None)
+            self.written[wish] = json.dumps(body(request, self.asking, self.model, wish.n, wish.counts)).encode()
+        return self.written[wish]
+
+    def load(self, n: int) -> Load:
+        n_chars = sum(len(message["content"]) for message in self.request.messages)
+        return Load(n_chars / 4 + n * self.asking.max_tokens, n)
+
+
+@dataclass
+class _Asker:
+    """Requests on their way to the endpoints."""
+
+    endpoints: Endpoints
+    asking: Asking
+    model: str
+    can: Abilities
+    pulling: "set[asyncio.Task[None]]" = field(default_factory=set)
+
+    async def generate(self, requests: Iterable[Request]) -> AsyncIterator[Reply]:
+        arrived: asyncio.Queue[list[Reply] | None] = asyncio.Queue()
+        pulling = asyncio.create_task(self._pull(samples_by_prompt(requests), arrived.put_nowait))
+        pulling.add_done_callback(lambda _: arrived.put_nowait(None))
+        self.pulling.add(pulling)
+        try:
+            while (found := await arrived.get()) is not None:
+                for reply in found:
+                    yield reply
+            _raise(pulling)
+        finally:
+            await _cancelled({pulling})
+            self.pulling.discard(pulling)
+
+    async def _pull(self, groups: Iterator[list[Request]], arrived: Arrived) -> None:
+        """Take the samples of one prompt after the other, each when there is room to send them; end when all are done.
+
+        After a BackendError nothing more is taken, but what is in flight was paid for and still comes back.
+        """
+        places = asyncio.Semaphore(self.asking.concurrency * len(self.endpoints.every))
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await places.acquire()
+                try:
+                    await self.endpoints.room()
+                except BackendError:
+                    break
+                if (group := next(groups, None)) is None:
+                    break
+                task = tasks.create_task(self._ask_group(group, arrived))
+                task.add_done_callback(lambda _: places.release())
+                await asyncio.sleep(0)  # so that it takes its room before the next one looks for some
+        if self.endpoints.broken:
+            raise self.endpoints.broken
+
+    async def _ask_group(self, group: list[Request], arrived: Arrived) -> None:
+        """Ask for the samples of one prompt: one first, where they would go out together but for what is not known."""
+        prompt = _Prompt(group[0], self.asking, self.model, self._schema(group[0]))
+        if len(group) > 1 and self.asking.count_tokens and self.can.counts_each is None and self._is_together:
+            prompt.shows_counts = True
+            await self._ask(prompt, group[:1], arrived)
+            group = group[1:]
+        together = self._is_together and (self.can.counts_each or not self.asking.count_tokens)
+        await self._ask_in_parts(prompt, group, MAX_CHOICES if together else 1, arrived)
+
+    @property
+    def _is_together(self) -> bool:
+        return self.can.takes_n is not False and self.asking.temperature > 0  # vLLM refuses several equal answers
+
+    def _schema(self, request: Request) -> str:
+        return schema_key(request.response_schema) if self.asking.structured != "off" else ""
+
+    async def _ask_in_parts(self, prompt: _Prompt, group: list[Request], n: int, arrived: Arrived) -> None:
+        if len(group) <= n:
+            return await self._ask(prompt, group, arrived)
+        async with asyncio.TaskGroup() as tasks:
+            for start in range(0, len(group), n):
+                tasks.create_task(self._ask(prompt, group[start : start + n], arrived))
+        return None
+
+    async def _ask(
+        self, prompt: _Prompt, part: list[Request], arrived: Arrived, failed: Sequence[str] = (), is_last: bool = False
+    ) -> None:
+        """Ask for samples in one request, once more for wrong answers, and one by one for those that were left out.
+
+        `failed` holds the attempts that led here; `is_last`: wrong answers become rows. The error that ends it all is
+        raised by who pulls.
+        """
+        attempts = list(failed)
+        try:
+            completion = await self._complete(prompt, len(part), attempts)
+        except BackendError:
+            return
+        except RequestFailed as failure:
+            first, *others = [failed_reply(request, failure.kind, failure.text) for request in part]
+            return arrived([replace(first, failed_attempts=tuple(attempts)), *others])
+        found, wrong = self._read(prompt, part, completion)
+        if is_last or self.asking.max_attempts == 1:
+            found, wrong = [*found, *wrong], []
+        if found:
+            if attempts:
+                found[0] = replace(found[0], failed_attempts=(*attempts, *found[0].failed_attempts))
+            arrived(found)
+            attempts = []
+        if wrong:
+            ids = {reply.rollout_id: reply for reply in wrong}
+            attempts += [kind for reply in wrong for kind in reply.failed_attempts]
+            await self._ask(prompt, [r for r in part if r.rollout_id in ids], arrived, attempts, is_last=True)
+        if left := part[len(completion.choices) :]:
+            await self._ask_in_parts(prompt, left, 1, arrived)
+
+    def _read(
+        self, prompt: _Prompt, part: list[Request], completion: ChatCompletion
+    ) -> tuple[list[Reply], list[Reply]]:
+        """Replies, and those among them that are worth another try; each that failed counts its own failure."""
+        found: list[Reply] = []
+        wrong: list[Reply] = []
+        for request, reply in zip(part, replies(completion, part, self.model), strict=False):
+            is_whole = prompt.schema and reply.finish_reason == "stop" and reply.text
+            if is_whole and (why := violation(reply.text or "", prompt.schema)):
+                reply = failed_reply(request, SCHEMA_VIOLATED, why)
+            if reply.error_kind:
+                reply = replace(reply, failed_attempts=(reply.error_kind,))
+            (wrong if reply.error_kind in (BAD_RESPONSE, SCHEMA_VIOLATED) else found).append(reply)
+        return found, wrong
+
+    async def _complete(self, prompt: _Prompt, n: int, attempts: list[str]) -> ChatCompletion:
+        """One completion, if need be without what the server refuses; attempts that failed are added to `attempts`."""
+        wish = self.can.wish(n, prompt.shows_counts or (self.asking.count_tokens and n > 1), prompt.schema)
+        refused: tuple[str, Wish] | None = None
+        while True:
+            send = partial(self.endpoints.send, prompt.body(wish), prompt.load(wish.n))
             try:
-                completion = await server.complete(json.dumps(body(request, asking, model)).encode())
+                completion = await persist(send, self.asking.max_attempts, attempts)
             except RequestFailed as failure:
-                return failed_reply(request, failure.kind, failure.text)
-            return next(iter(replies(completion, [request], model)))
+                if (part := self.can.refused(wish, failure)) is None:
+                    raise
+                refused, wish = (part, wish), wish.without(part)
+            else:
+                if refused:
+                    self.can.lacks(*refused)
+                self.can.learn(wish, completion)
+                return completion
 
-        async def generate(requests: Iterable[Request]) -> AsyncIterator[Reply]:
-            for request in requests:
-                yield await asyncio.create_task(one(request))
 
-        yield generate
+def _raise(task: "asyncio.Task[None]") -> None:
+    """Raise the first error of a task, and of the tasks that it waited for."""
+    error = task.exception()
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if error:
+        raise error
+
+
+async def _cancelled(tasks: "set[asyncio.Task[None]]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

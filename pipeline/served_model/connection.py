@@ -7,6 +7,7 @@ mends a setting (BackendError).
 
 import ipaddress
 import json
+import resource
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ from pipeline.hostile import one_line
 from pipeline.served_model.completion import ChatCompletion, RequestFailed, parse_completion
 from pipeline.served_model.refusals import CONNECTION, TIMEOUT, refusal, retry_after_s, said
 from pipeline.served_model.settings import Asking, Key
-from schemas.errors import BackendError
+from schemas.errors import BackendError, RecipeError
 
 CONNECT_TIMEOUT_S = 10.0
 LOOK_TIMEOUT_S = 10.0
@@ -29,6 +30,9 @@ LOOK_TIMEOUT_S = 10.0
 
 KEEP_ALIVE_S = 3.0
 """Servers close a connection after 5 s of silence (uvicorn); one that is closed while it is used loses a request."""
+
+SPARE_FILES = 128
+"""Open files that are not connections."""
 
 GAUGE = "vllm:num_requests_waiting"
 
@@ -162,3 +166,17 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def allow_open_files(n_connections: int) -> None:
+    """Raise this process's limit of open files for connections; RecipeError where the system does not let it."""
+    n = n_connections + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= n:
+        return
+    if hard != resource.RLIM_INFINITY and hard < n:
+        raise RecipeError(
+            f"concurrency: so many requests in flight need {n} open files, and this process may have {hard}; lower "
+            f"concurrency, or allow more: ulimit -n {n}"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (n, hard))

@@ -1,0 +1,215 @@
+"""Many endpoints as one: a request goes where the least is outstanding, and around endpoints that fail.
+
+An endpoint that cannot be reached, or fails several times in a row, is rested: for 1 s at first and up to a minute,
+then one request tries it. A request that was never sent has lost nothing: it waits until an endpoint can take it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from pipeline.served_model.abilities import Abilities
+from pipeline.served_model.completion import ChatCompletion, RequestFailed
+from pipeline.served_model.congestion import Window
+from pipeline.served_model.connection import Unreached, allow_open_files, connect
+from pipeline.served_model.endpoint import Endpoint, Load, Place
+from pipeline.served_model.refusals import CONNECTION, SERVER_ERROR, TIMEOUT
+from pipeline.served_model.settings import Asking, Key
+from schemas.errors import BackendError
+
+FAILURES_IN_A_ROW = 5
+LOOK_EVERY_S = 1.0
+
+
+@dataclass
+class Endpoints:
+    """All endpoints of a model, and who waits for one of them."""
+
+    every: list[Endpoint]
+    can: Abilities
+    patience_s: float
+    broken: BackendError | None = None
+    """Why nothing more can be asked."""
+    down_since: float | None = None
+    """Since when no endpoint could be asked; None: one can."""
+    waiting: "deque[tuple[asyncio.Future[Place], Load]]" = field(default_factory=deque)
+    for_room: "list[asyncio.Future[None]]" = field(default_factory=list)
+
+    async def send(self, body: bytes, load: Load) -> ChatCompletion:
+        """Send a request to an endpoint, once; what could not be sent is sent again as soon as an endpoint is there.
+
+        Raises RequestFailed where it failed by itself, and BackendError where nothing more can be asked.
+        """
+        while True:
+            place, answered = await self._place(load), False
+            try:
+                completion = await place.endpoint.connection.complete(body)
+                answered = True
+                self._is_back(place.endpoint)
+                return completion
+            except Unreached as gone:
+                if place.is_current:
+                    self._rest(place.endpoint, f"cannot be reached ({gone})")
+            except RequestFailed as failure:
+                self._failed(place, failure)
+                raise
+            except BackendError as error:
+                self.fail(error)
+                raise
+            finally:
+                place.leave(answered=answered)
+                self._wake()
+
+    async def room(self) -> None:
+        """Wait until a new request could be sent at once; BackendError where that will not be."""
+        while not self.broken and (self.waiting or not self._best()):
+            waiter = asyncio.get_running_loop().create_future()
+            self.for_room.append(waiter)
+            await waiter
+        if self.broken:
+            raise self.broken
+
+    def fail(self, error: BackendError) -> None:
+        """Send nothing more; what is in flight may still come back."""
+        self.broken = self.broken or error
+        self._wake()
+
+    async def watch(self, endpoint: Endpoint) -> None:
+        """Look at an endpoint's gauge about once a second while it is asked, until it shows that it has none."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if not endpoint.window.in_flight or endpoint.n_rests:
+                continue
+            try:
+                n_waiting = await endpoint.connection.n_waiting()
+            except Unreached:
+                continue
+            if n_waiting is None:
+                return
+            endpoint.window.looked(n_waiting, endpoint.n_samples)
+            self._wake()
+
+    async def _place(self, load: Load) -> Place:
+        if self.broken:
+            raise self.broken
+        if not self.waiting and (best := self._best()):
+            return best.begin(load)
+        waiter: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        self.waiting.append((waiter, load))
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and not waiter.exception():
+                waiter.result().leave(answered=False)
+            raise
+
+    def _best(self) -> Endpoint | None:
+        """The endpoint with room that has the least outstanding."""
+        now = _now()
+        if len(self.every) == 1:
+            return self.every[0] if self.every[0].has_room(now) else None
+        return min((e for e in self.every if e.has_room(now)), key=lambda e: e.n_tokens, default=None)
+
+    def _wake(self) -> None:
+        """Give those who wait, in their order, what there is."""
+        while self.waiting and (self.broken or (best := self._best())):
+            waiter, load = self.waiting.popleft()
+            if waiter.done():
+                continue
+            if self.broken:
+                waiter.set_exception(self.broken)
+            elif best:
+                waiter.set_result(best.begin(load))
+        if self.for_room and (self.broken or (not self.waiting and self._best())):
+            for puller in self.for_room:
+                if not puller.done():
+                    puller.set_result(None)
+            self.for_room.clear()
+
+    def _is_back(self, endpoint: Endpoint) -> None:
+        endpoint.is_back()
+        self.down_since, self.can.has_answered = None, True
+
+    def _failed(self, place: Place, failure: RequestFailed) -> None:
+        """What the failure of a request says of its endpoint."""
+        endpoint = place.endpoint
+        self.can.has_answered = self.can.has_answered or failure.status is not None
+        if failure.status in (429, 503):
+            endpoint.window.congested()
+        if failure.retry_after_s is not None:
+            self._is_back(endpoint)
+            endpoint.rests_until = max(endpoint.rests_until, _now() + failure.retry_after_s)
+            endpoint.is_told, endpoint.why = True, failure.text
+            self._wait()
+        elif failure.kind not in (CONNECTION, TIMEOUT, SERVER_ERROR):
+            self._is_back(endpoint)
+        elif place.is_current:
+            endpoint.n_failures += 1
+            if endpoint.n_rests or endpoint.n_failures >= FAILURES_IN_A_ROW:
+                self._rest(endpoint, failure.text)
+
+    def _rest(self, endpoint: Endpoint, why: str) -> None:
+        endpoint.rest(_now(), why)
+        self._wait()
+
+    def _wait(self) -> None:
+        """After an endpoint was sent to rest: wait for the first to come back, or end it all."""
+        now = _now()
+        resting = [endpoint for endpoint in self.every if endpoint.rests_until > now]
+        if len(resting) == len(self.every):
+            first = min(resting, key=lambda endpoint: endpoint.rests_until)
+            if not first.is_told:
+                self.down_since = now if self.down_since is None else self.down_since
+                deadline = self.down_since + self.patience_s
+                for endpoint in resting:
+                    if not endpoint.is_told:
+                        endpoint.rests_until = min(endpoint.rests_until, max(now, deadline))
+            if error := self._end(first, now):
+                return self.fail(error)
+        loop = asyncio.get_running_loop()
+        for endpoint in resting:
+            loop.call_at(endpoint.rests_until + 0.001, self._wake)
+        return None
+
+    def _end(self, first: Endpoint, now: float) -> BackendError | None:
+        """Why there is nothing to wait for, where that is so; `first` is the first to come back."""
+        places = ", ".join(endpoint.connection.url for endpoint in self.every[:3])
+        places += f" and {len(self.every) - 3} more" if len(self.every) > 3 else ""
+        if first.is_told and first.rests_until - now > self.patience_s:
+            at = datetime.now(UTC) + timedelta(seconds=first.rests_until - now)
+            return BackendError(
+                f"{places}: wants no requests before {at:%Y-%m-%d %H:%M:%S} UTC, which is longer than patience_s "
+                f"({self.patience_s:g} s): run the same command then ({first.why})"
+            )
+        if not self.can.has_answered and not first.is_told:
+            return BackendError(f"{places}: {first.why}; start the server or mend base_url; the same command goes on")
+        if self.down_since is not None and now >= self.down_since + self.patience_s:
+            return BackendError(
+                f"{places}: no answer for {self.patience_s:g} s (patience_s), last: {first.why}; start the server "
+                f"again; the same command goes on"
+            )
+        return None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@asynccontextmanager
+async def open_endpoints(urls: Sequence[str], key: Key, asking: Asking, can: Abilities) -> AsyncIterator[Endpoints]:
+    """Connections to every endpoint, closed at the end, and a look at the gauge of each."""
+    allow_open_files(asking.concurrency * len(urls))
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(connect(url, key, asking)) for url in urls]
+        every = [Endpoint(connection, Window(asking.concurrency)) for connection in connections]
+        endpoints = Endpoints(every, can, asking.patience_s)
+        watching = [asyncio.create_task(endpoints.watch(endpoint)) for endpoint in every]
+        try:
+            yield endpoints
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
