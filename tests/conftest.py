@@ -1,6 +1,8 @@
 """Fixtures that several packages share."""
 
 import os
+import shlex
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -19,3 +21,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data is not here: {folder} (set COLDSTART_SHARED_DATA to its folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def fake_vllm(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The Python of an environment that has a stand-in for vLLM's CPU build: its server starts at once."""
+    python = tmp_path_factory.mktemp("fake-vllm") / "python"
+    found = Path(__file__).parent / "fake_vllm"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(found))} exec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o755)
+    return str(python)

@@ -46,7 +46,7 @@ def server_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, server_url: str) -> dict[str, dict[str, Any]]:
+def settings(tmp_path: Path, server_url: str, fake_vllm: str) -> dict[str, dict[str, Any]]:
     """Settings with which each generator answers without a network; a new generator adds its own here."""
     rows = [{"key": "1", "said": "x"}, {"key": "1", "said": None}]
     (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -54,6 +54,7 @@ def settings(tmp_path: Path, server_url: str) -> dict[str, dict[str, Any]]:
         "ctranslate2_model": {"path": str(TINY), "max_tokens": 100},
         "openai_server": {"model": "m", "base_url": server_url},
         "replay": {"path": str(tmp_path / "r.jsonl"), "columns": {"source_key": "key", "text": "said"}},
+        "vllm_server": {"path": str(TINY), "python": fake_vllm},
     }
 
 
