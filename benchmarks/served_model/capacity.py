@@ -1,4 +1,4 @@
-"""Requests per second that the server can answer, however fast it is asked: `python -m benchmarks.served_model.capacity`.
+"""Requests a second that the server can answer, however it is asked: `python -m benchmarks.served_model.capacity`.
 
 Processes that send ready-made bytes over kept connections and throw the answers away; each connection waits for its
 answer before it asks again.

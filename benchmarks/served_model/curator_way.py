@@ -6,18 +6,16 @@ its limits are a thousand million requests and tokens a minute, and CONCURRENCY 
 viewer are off. Its token counter, which would fetch a vocabulary from the network, is replaced by a division: quicker.
 """
 
-import json
 import os
 import sys
 import tempfile
-import time
 
 os.environ |= {"TELEMETRY_ENABLED": "false", "CURATOR_VIEWER": "0", "CURATOR_DISABLE_RICH_DISPLAY": "1"}
 os.environ |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "HF_HUB_OFFLINE": "1"}
 
 import tiktoken
 from bespokelabs import curator
-from server import MODEL, problems
+from task import MODEL, Timed, problems
 
 NO_LIMIT = 1_000_000_000
 
@@ -29,7 +27,7 @@ class _Quarters:
         return range(len(text) // 4)
 
 
-def seconds(url: str, n: int, concurrency: int) -> float:
+def ask(url: str, n: int, concurrency: int) -> None:
     """One call on an empty cache."""
     tiktoken.get_encoding = lambda _: _Quarters()
     limits = {"max_requests_per_minute": NO_LIMIT, "max_tokens_per_minute": NO_LIMIT}
@@ -41,13 +39,12 @@ def seconds(url: str, n: int, concurrency: int) -> float:
     )
     prompts = problems(n)
     with tempfile.TemporaryDirectory() as cache:
-        began = time.perf_counter()
-        response = llm(prompts, working_dir=cache)
-        took = time.perf_counter() - began
+        with Timed() as timed:
+            response = llm(prompts, working_dir=cache)
         answers = getattr(response, "dataset", response)
         assert len([row for row in answers if row["response"]]) == n
-    return took
+    timed.report()
 
 
 if __name__ == "__main__":
-    print(json.dumps({"seconds": seconds(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))}))
+    ask(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

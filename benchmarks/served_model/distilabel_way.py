@@ -5,48 +5,44 @@ and `generate` on batches of CONCURRENCY prompts, which is how its steps call it
 its processes, up to the data set that it returns; batches of CONCURRENCY rows, no cache.
 """
 
-import json
 import sys
-import time
 
 from distilabel.models.llms import OpenAILLM
 from distilabel.pipeline import Pipeline
 from distilabel.steps import LoadDataFromDicts
 from distilabel.steps.tasks import TextGeneration
-from server import MODEL, problems
+from task import MODEL, Timed, problems
 
 SAMPLING = {"temperature": 1.0, "max_new_tokens": 2048}
 
 
-def llm_seconds(url: str, n: int, concurrency: int) -> float:
+def ask(url: str, n: int, concurrency: int) -> None:
     """The client alone."""
     inputs = [[{"role": "user", "content": problem}] for problem in problems(n)]
     llm = OpenAILLM(model=MODEL, base_url=url, api_key="none")
-    began = time.perf_counter()
-    llm.load()
     outputs = []
-    for start in range(0, n, concurrency):
-        outputs += llm.generate(inputs=inputs[start : start + concurrency], **SAMPLING)
-    took = time.perf_counter() - began
+    with Timed() as timed:
+        llm.load()
+        for start in range(0, n, concurrency):
+            outputs += llm.generate(inputs=inputs[start : start + concurrency], **SAMPLING)
     assert len([output for output in outputs if output["generations"][0]]) == n
-    return took
+    timed.report()
 
 
-def pipeline_seconds(url: str, n: int, concurrency: int) -> float:
+def run(url: str, n: int, concurrency: int) -> None:
     """A whole pipeline."""
     rows = [{"instruction": problem} for problem in problems(n)]
     with Pipeline(name="bench") as pipeline:
         load = LoadDataFromDicts(data=rows, batch_size=concurrency)
         llm = OpenAILLM(model=MODEL, base_url=url, api_key="none", generation_kwargs=SAMPLING)
         load >> TextGeneration(llm=llm, input_batch_size=concurrency)
-    began = time.perf_counter()
-    distiset = pipeline.run(use_cache=False)
-    took = time.perf_counter() - began
+    with Timed() as timed:
+        distiset = pipeline.run(use_cache=False)
     generated = distiset["default"]["train"]["generation"]
     assert len([text for text in generated if text]) == n
-    return took
+    timed.report()
 
 
 if __name__ == "__main__":
-    way = {"llm": llm_seconds, "pipeline": pipeline_seconds}[sys.argv[4]]
-    print(json.dumps({"seconds": way(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))}))
+    way = {"llm": ask, "pipeline": run}[sys.argv[4]]
+    way(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -17,9 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-MODEL = "instant"
-N_TOKENS = 500
-_SENTENCE = "Move the red block onto the table, then the blue one onto it, and check what is clear before the next step. "
+from benchmarks.served_model.task import MODEL, N_TOKENS
+
+_SENTENCE = "Move the red block onto the table, then the blue one onto it, and check what is clear before going on. "
+    "Move the red block onto the table, then the blue one onto it, and check what is clear before the next step. "
+)
 TEXT = (_SENTENCE * 40)[:2000]
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -81,12 +83,6 @@ def _reply(request: bytes, start_of_body: int) -> bytes:
     return _answer(asked.get("n") or 1, bool(asked.get("return_token_ids")))
 
 
-def problems(n: int) -> list[str]:
-    """Prompts of the length of a puzzle, no two equal."""
-    words = "Here is a puzzle with blocks on a table. Say which block to move where, one move a line, and nothing else. "
-    return [f"{words}Puzzle {index}: stack the blocks in the order {index * 7919 % 999_983:06d}." for index in range(n)]
-
-
 async def _serve(port_file: Path) -> None:
     server = await asyncio.get_running_loop().create_server(_Talk, "127.0.0.1", 0, backlog=4096)
     temporary = port_file.with_suffix(".tmp")
@@ -100,7 +96,7 @@ def running() -> Iterator[str]:
     """The server in a process of its own; its URL, which ends in /v1."""
     with tempfile.TemporaryDirectory() as folder:
         port_file = Path(folder, "port")
-        process = subprocess.Popen([sys.executable, __file__, str(port_file)])
+        process = subprocess.Popen([sys.executable, "-m", "benchmarks.served_model.server", str(port_file)])
         try:
             while not port_file.exists():
                 if process.poll() is not None:
