@@ -20,8 +20,6 @@ from pathlib import Path
 from benchmarks.served_model.task import MODEL, N_TOKENS
 
 _SENTENCE = "Move the red block onto the table, then the blue one onto it, and check what is clear before going on. "
-    "Move the red block onto the table, then the blue one onto it, and check what is clear before the next step. "
-)
 TEXT = (_SENTENCE * 40)[:2000]
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
