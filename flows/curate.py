@@ -4,6 +4,8 @@ Files are the truth: a killed flow run loses nothing, and a new one on the same 
 neither cached nor persisted in Prefect, and one flow run at a time may hold the run's lock.
 """
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID
@@ -22,11 +24,13 @@ from flows.steps import begin, n_owed_prompts, steps
 from pipeline.hostile import escaped
 from pipeline.lock import locked
 from pipeline.resolve import resolve
+from pipeline.runner import Progress
 from pipeline.store import Run, open_run
 from schemas.errors import InputError, TooManyErrors, WorkOwed
 from schemas.recipe import Recipe
 
 SHARDS_AT_ONCE = 4
+SHOWN_EVERY_S = 5.0
 RETRY_DELAYS_S = [2.0, 20.0]
 
 
@@ -41,6 +45,29 @@ def _is_worth_retrying(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
     return False
 
 
+class Advance:
+    """Counts the finished rows of a step, and shows them as a progress artifact at most every few seconds.
+
+    Work that comes again, such as each round of `generate samples`, adds a version to the artifact of its key.
+    """
+
+    def __init__(self, step: Step) -> None:
+        key = f"progress-{step.title.replace(' ', '-')}"
+        made = create_progress_artifact(0.0, key=key, description=f"{step.title}: {step.n_rows} rows")
+        self._artifact = cast(UUID, made)  # a coroutine only where there is a running event loop
+        self._n_owed, self._n_done, self._shown = step.n_rows, 0, time.monotonic()
+        self._lock = threading.Lock()
+
+    def __call__(self, n: int) -> None:
+        """Count `n` more rows."""
+        with self._lock:
+            self._n_done += n
+            if self._n_done < self._n_owed and time.monotonic() - self._shown < SHOWN_EVERY_S:
+                return
+            self._shown = time.monotonic()
+            update_progress_artifact(self._artifact, min(100.0, 100.0 * self._n_done / self._n_owed))
+
+
 @task(
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -49,9 +76,9 @@ def _is_worth_retrying(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
     retry_jitter_factor=0.5,
     retry_condition_fn=_is_worth_retrying,
 )
-def piece(work: Callable[[Callable[[int], None]], Any]) -> None:
-    """One piece of a step: a batch stage, or a shard of a row-wise one."""
-    work(lambda n: None)
+def piece(work: Callable[[Progress], Any], advance: Progress) -> None:
+    """One piece of a step: a batch stage, all samples that are owed, or a shard of verdicts."""
+    work(advance)
 
 
 @flow(
@@ -84,26 +111,18 @@ def curate(
 
 def _run_step(step: Step) -> None:
     """Submit the pieces of a step, follow them with a progress artifact, and raise the first failure."""
+    advance = Advance(step) if step.n_rows else _uncounted
     futures = [
-        piece.with_options(task_run_name=f"{step.title} {number}/{len(step.pieces)}").submit(work)
+        piece.with_options(task_run_name=f"{step.title} {number}/{len(step.pieces)}").submit(work, advance)
         for number, work in enumerate(step.pieces, 1)
     ]
-    if step.n_rows == 0:
-        wait(futures)
-    else:
-        progress = _progress_artifact(step)
-        for number, future in enumerate(futures, 1):
-            future.wait()
-            update_progress_artifact(progress, 100.0 * number / len(futures))
+    wait(futures)
     for future in futures:
         future.result(raise_on_failure=True)
 
 
-def _progress_artifact(step: Step) -> UUID:
-    """Work that comes again, such as each round of `generate samples`, adds a version to the artifact of its key."""
-    key = f"progress-{step.title.replace(' ', '-')}"
-    made = create_progress_artifact(0.0, key=key, description=f"{step.title}: {step.n_rows} rows")
-    return cast(UUID, made)  # a coroutine only where there is a running event loop
+def _uncounted(n: int) -> None:
+    """Batch stages have no rows to count."""
 
 
 def _show_funnel(run: Run, name: str) -> None:

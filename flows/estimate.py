@@ -15,6 +15,8 @@ from pipeline.intervals import wilson_interval
 from pipeline.planning import STRATEGIES
 from pipeline.resolve import RECORDED, Resolved
 from pipeline.sampling import round_size
+from pipeline.spending import cost
+from schemas.recipe import Recipe
 
 TOKENS = ("n_prompt_tokens", "n_completion_tokens")
 KEY = ("stage", "phase", "role", "arm")
@@ -86,7 +88,7 @@ def show_estimate(pilot: Pilot, resolved: Resolved, *, as_json: bool = False) ->
     cells = [_cells(row) for row in rows.iter_rows(named=True)]
     show_columns([*KEY, *SHOWN], cells, [False] * len(KEY) + [True] * len(SHOWN))
     say()
-    for line in _sentences(pilot, rows, whole):
+    for line in (*_sentences(pilot, rows, whole), *_costs(rows, whole, resolved.recipe)):
         say(line)
 
 
@@ -169,6 +171,21 @@ def _sentences(pilot: Pilot, rows: pl.DataFrame, whole: dict[str, Any]) -> Itera
         yield "totals leave out what is unknown"
     if (missed := generated.filter(pl.col("n_rollouts").is_null())).height:
         yield f"the pilot reached no {', '.join(missed['arm'].unique(maintain_order=True))}; a larger --pilot may"
+
+
+def _costs(rows: pl.DataFrame, whole: dict[str, Any], recipe: Recipe) -> Iterator[str]:
+    """What the recipe's prices and its budget say to what is expected."""
+    total = rows.row(-1, named=True)
+    if spent := cost(rows.filter(stage="generate").with_columns(n_cached_tokens=pl.lit(0)), recipe.prices()):
+        each = f", {spent / whole['n_examples']:,.4f} for each example" if whole["n_examples"] else ""
+        yield f"cost: {spent:,.2f}{each}, were no prompt tokens cached"
+    n_tokens = sum(total[name] or 0 for name in TOKENS)
+    hours = (total.get("seconds") or 0) / 3600
+    needed = {"max_requests": total["n_rollouts"] or 0, "max_tokens": n_tokens, "max_hours": hours}
+    for name, need in needed.items():
+        limit = getattr(recipe.budget, name)
+        if limit is not None and need > limit:
+            yield f"budget.{name} = {limit:,} will stop it before its end: {need:,.4g} are expected"
 
 
 def _ranged(value: str, low: str, high: str) -> str:

@@ -5,7 +5,7 @@ The source is read and screened whole, as the number of prompts is what everythi
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from tempfile import TemporaryDirectory
 
@@ -18,6 +18,7 @@ from pipeline.lock import locked
 from pipeline.planning import STRATEGIES
 from pipeline.resolve import Model, Resolved
 from pipeline.store import Run, open_run
+from schemas.recipe import Budget
 from schemas.tables import Bands, Examples, Rollouts, Screened
 
 READING = ("collect", "screen")
@@ -56,9 +57,13 @@ class Pilot:
 
 
 def run_pilot(resolved: Resolved, n_prompts: int, limit: int | None = None) -> Pilot:
-    """Run a recipe on its first `n_prompts` kept prompts, of the `limit` that it would sample; 0 asks no model."""
+    """Run a recipe on its first `n_prompts` kept prompts, of the `limit` that it would sample; 0 asks no model.
+
+    The recipe's budget is that of the run, not of its pilot.
+    """
     with TemporaryDirectory(prefix="coldstart-pilot-") as folder, locked(open_run(folder)) as run:
         n_asked = min(n_prompts, limit or n_prompts)
+        resolved = replace(resolved, recipe=resolved.recipe.model_copy(update={"budget": Budget()}))
         if n_asked:
             asyncio.run(_open(list(resolved.models.values())))
         costs = _costs(run, follow(_pilot_steps(run, resolved, n_asked)))

@@ -63,8 +63,7 @@ def cost_line(run: Run) -> str:
     n_read, n_cached, n_said = (rollouts[name].sum() for name in COUNTS)
     cached = f" ({n_cached:,} cached)" if n_cached else ""
     line = f"{rollouts.height:,} samples: {n_read:,} tokens of prompts{cached}, {n_said:,} of answers"
-    settings = Recipe.model_validate(recipe_of(run)["recipe"]).models
-    spent = cost(rollouts, {role: model.price for role, model in settings.items()})
+    spent = cost(rollouts, Recipe.model_validate(recipe_of(run)["recipe"]).prices())
     if not spent:
         return line
     each = f", {spent / n_examples:,.4f} for each of {n_examples:,} examples" if n_examples else ""

@@ -182,6 +182,10 @@ class Recipe(Settings):
             raise ValueError("models.planner is missing: without its plans models.executor has nothing to execute")
         return self
 
+    def prices(self) -> dict[str, Price]:
+        """What the model of each role costs."""
+        return {role: model.price for role, model in self.models.items()}
+
 
 def identity_fields(settings: BaseModel) -> dict[str, Any]:
     """The fields of a settings model that are not marked `mutable`, as plain JSON values."""

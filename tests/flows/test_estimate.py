@@ -96,3 +96,17 @@ def test_people_read_that_the_pilot_missed_an_arm(live: Resolved, capsys: pytest
     assert "the pilot reached no strategies, execute, placebo, solve; a larger --pilot may" in said
     assert "4 of 10 prompts of the pilot, so 17 to 69 % of all" in said
     assert "unknown completion tokens" in said
+
+
+def test_prices_and_budgets_are_held_against_what_is_expected(
+    live: Resolved, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ["models.target.price.completion=2000", "budget.max_requests=500", "budget.max_tokens=500"]
+    priced = resolve(*load_recipe(ROOT / "flows/recipes/demo.toml", [f"data={ROOT / 'data/models'}", *settings]))
+    show_estimate(pilot(SOLVE), priced)
+    shown = capsys.readouterr().out
+    assert "cost: 0.10, 0.0017 for each example" in shown  # 50 tokens at 2,000 a million; 60 examples
+    assert "budget.max_requests = 500 will stop it before its end: 800 are expected" in shown
+    assert "budget.max_tokens" not in shown
+    show_estimate(pilot(SOLVE), live)
+    assert not {"cost", "budget"} & set(capsys.readouterr().out.replace(":", " ").replace(".", " ").split())
