@@ -71,7 +71,7 @@ def _ending(code: int | None) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"keeper: {text}\n")
+    sys.stdout.write(f"\nkeeper: {text}\n")  # the command may have ended in the middle of a line
     sys.stdout.flush()
 
 

@@ -103,7 +103,7 @@ def test_the_end_of_the_keeper_by_kill_9_is_the_end_of_the_server(stubborn: tupl
 def test_a_server_that_ends_when_asked_is_given_the_time_for_it() -> None:
     kept, pids = start(POLITE, grace_s=30)
     said, _ = kept.communicate(timeout=30)
-    assert said == "goodbye\nkeeper: ended with exit code 0\n"
+    assert said == "goodbye\n\nkeeper: ended with exit code 0\n"
     assert all_end(pids)
 
 
@@ -131,4 +131,4 @@ time.sleep(600)
 def test_a_command_that_cannot_be_run_is_said() -> None:
     command = [sys.executable, keeper.__file__, "1", "no-such-command"]
     done = subprocess.run(command, capture_output=True, text=True, input="")
-    assert done.stdout == "keeper: no-such-command: No such file or directory\n"
+    assert done.stdout == "\nkeeper: no-such-command: No such file or directory\n"
