@@ -8,6 +8,7 @@ import click
 
 from flows.endings import end_with
 from flows.file_verbs import dedup, rate, verify
+from flows.generate import generate
 
 if TYPE_CHECKING:
     from pipeline.store import Run
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for verb in (verify, rate, dedup):
+for verb in (generate, verify, rate, dedup):
     cli.add_command(verb)
 
 

@@ -13,6 +13,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -138,11 +139,18 @@ def check_output(path: str | Path, source: str | Path = "") -> None:
 def write_rows(frame: pl.DataFrame, path: str | Path) -> None:
     """Write a frame in the format of the suffix, whole or not at all; nested columns become JSON text in CSV."""
     check_output(path)
+    with whole_file(path) as file:
+        _write(frame, suffix_of(path), file)
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes its place at `path` once all is written; a SchemaError where the disk is full."""
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            _write(frame, suffix_of(path), file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
