@@ -4,8 +4,9 @@ Nothing announces it. Each is tried, and left out from then on where the server 
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from pipeline.served_model.completion import ChatCompletion, RequestFailed
 from pipeline.served_model.refusals import BAD_REQUEST, SERVER_ERROR
@@ -20,8 +21,7 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(NamedTuple):
     """What a request asks for beyond a plain answer."""
 
     n: int = 1
@@ -31,7 +31,7 @@ class Wish:
     """Key of the schema that is sent; empty: none is."""
 
     def without(self, name: str) -> "Wish":
-        return replace(self, **{name: getattr(Wish, name)})
+        return self._replace(**{name: self._field_defaults[name]})
 
 
 @dataclass

@@ -5,12 +5,13 @@ passingly is tried again within bounds, and every failed attempt is told by the 
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
+
+from pydantic_core import to_json
 
 from pipeline.generators import Generate, Reply, Request, failed_reply, samples_by_prompt
 from pipeline.served_model.abilities import Abilities, Wish, abilities
@@ -79,13 +80,24 @@ class _Prompt:
 
     def body(self, wish: Wish) -> bytes:
         if wish not in self.written:
-            request = self.request if wish.schema else replace(self.request, response_schema=None)
-            self.written[wish] = json.dumps(body(request, self.asking, self.model, wish.n, wish.counts)).encode()
+            is_refused = self.schema and not wish.schema
+            request = replace(self.request, response_schema=None) if is_refused else self.request
+            self.written[wish] = to_json(body(request, self.asking, self.model, wish.n, wish.counts))
         return self.written[wish]
 
     def load(self, n: int) -> Load:
         n_chars = sum(len(message["content"]) for message in self.request.messages)
         return Load(n_chars / 4 + n * self.asking.max_tokens, n)
+
+
+@dataclass
+class _Pull:
+    """One call of `generate`: what it takes from, and where its replies go."""
+
+    groups: Iterator[list[Request]]
+    arrived: "asyncio.Queue[list[Reply] | None]" = field(default_factory=asyncio.Queue)
+    is_over: bool = False
+    """Whether nothing more is taken."""
 
 
 @dataclass
@@ -99,12 +111,12 @@ class _Asker:
     pulling: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     async def generate(self, requests: Iterable[Request]) -> AsyncIterator[Reply]:
-        arrived: asyncio.Queue[list[Reply] | None] = asyncio.Queue()
-        pulling = asyncio.create_task(self._pull(samples_by_prompt(requests), arrived.put_nowait))
-        pulling.add_done_callback(lambda _: arrived.put_nowait(None))
+        pull = _Pull(samples_by_prompt(requests))
+        pulling = asyncio.create_task(self._pull(pull))
+        pulling.add_done_callback(lambda _: pull.arrived.put_nowait(None))
         self.pulling.add(pulling)
         try:
-            while (found := await arrived.get()) is not None:
+            while (found := await pull.arrived.get()) is not None:
                 for reply in found:
                     yield reply
             _raise(pulling)
@@ -112,26 +124,24 @@ class _Asker:
             await _cancelled({pulling})
             self.pulling.discard(pulling)
 
-    async def _pull(self, groups: Iterator[list[Request]], arrived: Arrived) -> None:
-        """Take the samples of one prompt after the other, each when there is room to send them; end when all are done.
-
-        After a BackendError nothing more is taken, but what is in flight was paid for and still comes back.
-        """
-        places = asyncio.Semaphore(self.asking.concurrency * len(self.endpoints.every))
+    async def _pull(self, pull: _Pull) -> None:
+        """Ask for everything; after a BackendError, what is in flight was paid for and still comes back."""
         async with asyncio.TaskGroup() as tasks:
-            while True:
-                await places.acquire()
-                try:
-                    await self.endpoints.room()
-                except BackendError:
-                    break
-                if (group := next(groups, None)) is None:
-                    break
-                task = tasks.create_task(self._ask_group(group, arrived))
-                task.add_done_callback(lambda _: places.release())
-                await asyncio.sleep(0)  # so that it takes its room before the next one looks for some
+            for _ in range(self.asking.concurrency * len(self.endpoints.every)):
+                tasks.create_task(self._work(pull))
         if self.endpoints.broken:
             raise self.endpoints.broken
+
+    async def _work(self, pull: _Pull) -> None:
+        """Take the samples of one prompt after the other, each when there is room to send them."""
+        while not (pull.is_over or self.endpoints.broken):
+            if not self.endpoints.has_room:
+                await self.endpoints.changed()
+            elif group := next(pull.groups, None):
+                await self._ask_group(group, pull.arrived.put_nowait)
+            else:
+                pull.is_over = True
+                self.endpoints.wake_all()
 
     async def _ask_group(self, group: list[Request], arrived: Arrived) -> None:
         """Ask for the samples of one prompt: one first, where they would go out together but for what is not known."""

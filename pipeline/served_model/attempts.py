@@ -20,23 +20,21 @@ async def persist(send: Callable[[], Awaitable[T]], max_attempts: int, failed: l
     as long, and another may be asked at once. Raises the last RequestFailed.
     """
 
-    async def attempt() -> T:
-        try:
-            return await send()
-        except RequestFailed as failure:
-            failed.append(failure.kind)
-            raise
-
     try:
-        return await attempt()
+        return await send()
     except RequestFailed as failure:
+        failed.append(failure.kind)
         told = [failure]
 
     async def again() -> T:
         # The first failure is told rather than made: entering tenacity costs more than a request that just succeeds.
         if told:
             raise told.pop()
-        return await attempt()
+        try:
+            return await send()
+        except RequestFailed as failure:
+            failed.append(failure.kind)
+            raise
 
     retrying = AsyncRetrying(
         stop=stop_after_attempt(max_attempts),

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
 from pipeline.generators import Reply, Request, failed_reply
 from pipeline.hostile import one_line
 from pipeline.recordings import FINISH_REASONS
@@ -57,7 +59,10 @@ def parse_completion(content: bytes) -> ChatCompletion:
     '4'
     """
     try:
-        answer = json.loads(content.decode("utf-8", "replace"))
+        try:
+            answer = from_json(content)
+        except ValueError:  # it is three times as fast as json, and as strict with a half of a character
+            answer = json.loads(content.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         raise RequestFailed(BAD_RESPONSE, f"not JSON: {one_line(str(error), 200)}") from None
     return as_completion(answer)

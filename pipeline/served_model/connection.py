@@ -146,7 +146,7 @@ async def connect(url: str, key: Key, asking: Asking) -> AsyncIterator[Connectio
         headers=headers,
         **_proxy(url),
     ) as session:
-        timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_TIMEOUT_S)
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT_S)
         yield Connection(session, url, key, URL(f"{url}/chat/completions"), timeout)
 
 

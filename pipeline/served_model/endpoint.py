@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.served_model.congestion import Window
 from pipeline.served_model.connection import Connection
@@ -9,8 +10,7 @@ from pipeline.served_model.connection import Connection
 FIRST_REST_S, LONGEST_REST_S = 1.0, 60.0
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(NamedTuple):
     """What a request puts on an endpoint."""
 
     n_tokens: float
@@ -64,7 +64,7 @@ class Endpoint:
         self.is_told, self.why = False, why
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
     """A request's place at an endpoint, from before it is sent until it is done."""
 

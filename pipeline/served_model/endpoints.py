@@ -36,7 +36,7 @@ class Endpoints:
     down_since: float | None = None
     """Since when no endpoint could be asked; None: one can."""
     waiting: "deque[tuple[asyncio.Future[Place], Load]]" = field(default_factory=deque)
-    for_room: "list[asyncio.Future[None]]" = field(default_factory=list)
+    for_room: "deque[asyncio.Future[None]]" = field(default_factory=deque)
 
     async def send(self, body: bytes, load: Load) -> ChatCompletion:
         """Send a request to an endpoint, once; what could not be sent is sent again as soon as an endpoint is there.
@@ -61,16 +61,25 @@ class Endpoints:
                 raise
             finally:
                 place.leave(answered=answered)
-                self._wake()
+                # Whoever got an answer takes the room itself, unless others wait who were there before.
+                if self.waiting or not answered:
+                    self._wake()
 
-    async def room(self) -> None:
-        """Wait until a new request could be sent at once; BackendError where that will not be."""
-        while not self.broken and (self.waiting or not self._best()):
-            waiter = asyncio.get_running_loop().create_future()
-            self.for_room.append(waiter)
-            await waiter
-        if self.broken:
-            raise self.broken
+    @property
+    def has_room(self) -> bool:
+        """Whether a new request could be sent at once."""
+        return not self.waiting and self._best() is not None
+
+    async def changed(self) -> None:
+        """Wait until there may be room."""
+        waiter = asyncio.get_running_loop().create_future()
+        self.for_room.append(waiter)
+        await waiter
+
+    def wake_all(self) -> None:
+        """Let everybody who waits for room look again."""
+        while self.for_room:
+            self._wake_one()
 
     def fail(self, error: BackendError) -> None:
         """Send nothing more; what is in flight may still come back."""
@@ -96,7 +105,10 @@ class Endpoints:
         if self.broken:
             raise self.broken
         if not self.waiting and (best := self._best()):
-            return best.begin(load)
+            place = best.begin(load)
+            if self.for_room and self.has_room:
+                self._wake_one()
+            return place
         waiter: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         self.waiting.append((waiter, load))
         try:
@@ -123,11 +135,16 @@ class Endpoints:
                 waiter.set_exception(self.broken)
             elif best:
                 waiter.set_result(best.begin(load))
-        if self.for_room and (self.broken or (not self.waiting and self._best())):
-            for puller in self.for_room:
-                if not puller.done():
-                    puller.set_result(None)
-            self.for_room.clear()
+        if self.broken:
+            self.wake_all()
+        elif self.for_room and self.has_room:
+            self._wake_one()
+
+    def _wake_one(self) -> None:
+        """Let one who waits for room look; whoever takes some wakes the next."""
+        waiter = self.for_room.popleft()
+        if not waiter.done():
+            waiter.set_result(None)
 
     def _is_back(self, endpoint: Endpoint) -> None:
         endpoint.is_back()
