@@ -28,7 +28,11 @@ _WANTS_MORE = re.compile(rb'"n": ?(?!1[,}])\d|"return_token_ids": ?true')
 
 @functools.lru_cache
 def _answer(n: int, with_ids: bool) -> bytes:
-    choice: dict[str, object] = {"message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop", "logprobs": None}
+    choice: dict[str, object] = {
+        "message": {"role": "assistant", "content": TEXT},
+        "finish_reason": "stop",
+        "logprobs": None,
+    }
     if with_ids:
         choice["token_ids"] = list(range(1000, 1000 + N_TOKENS))
     usage = {"prompt_tokens": 60, "completion_tokens": N_TOKENS * n, "total_tokens": 60 + N_TOKENS * n}
