@@ -61,7 +61,7 @@ class Servers:
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
-        logs = _log_folder()
+        logs = log_folder()
         started = time.strftime("%Y%m%d-%H%M%S")
         self.replicas = [
             Replica(launch.command(), launch.environment(gpus), port, logs / f"{started}-{port}.log")
@@ -171,7 +171,7 @@ def _free_ports(n: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def _log_folder() -> Path:
+def log_folder() -> Path:
     """Where logs go: the newest few are kept, in the user's cache or, where that cannot be written, beside it."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "coldstart" / "vllm"

@@ -29,7 +29,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "jsonschema": ("pipeline/served_model/structured.py",),
     "tenacity": ("pipeline/served_model/",),
     "tokenizers": ("pipeline/local_model/chat.py",),
-    "vllm": ("pipeline/generators/",),
+    "vllm": ("pipeline/vllm_model/",),
 }
 """The files, or folders, that may import a library."""
 
