@@ -1,0 +1,119 @@
+"""What servers answer is read whole; an odd field becomes null, and never costs the answer."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline.generators import Reply, Request
+from pipeline.served_model.completion import RequestFailed, as_completion, parse_completion, replies
+
+ASKED = [Request(f"{k:032}", "s", "1", k, [{"role": "user", "content": "2 + 2?"}]) for k in range(3)]
+
+
+def read(answer: Any, n: int = 1) -> list[Reply]:
+    content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    return list(replies(parse_completion(content), ASKED[:n], "m"))
+
+
+def one(message: Any = None, usage: Any = None, **choice: Any) -> Reply:
+    said = {"content": "4"} if message is None else message
+    (reply,) = read({"choices": [{"message": said, **choice}], "usage": usage})
+    return reply
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": -1, "completion_tokens": 2**40},
+        {"prompt_tokens": "7", "completion_tokens": 2.5},
+        {"prompt_tokens": True, "completion_tokens": None, "completion_tokens_details": 3},
+        [7, 5],
+        "12",
+        None,
+    ],
+)
+def test_a_count_that_is_none_is_null(usage: Any) -> None:
+    reply = one(usage=usage)
+    assert (reply.text, reply.n_prompt_tokens, reply.n_completion_tokens, reply.n_cached_tokens) == ("4", *[None] * 3)
+
+
+def test_cached_tokens_are_counted_and_none_is_a_count() -> None:
+    usage = {"prompt_tokens": 7, "prompt_tokens_details": {"cached_tokens": 4}}
+    assert one(usage=usage).n_cached_tokens == 4
+    assert one(usage={"prompt_tokens_details": {"cached_tokens": 0}}).n_cached_tokens == 0
+
+
+def test_of_several_choices_only_the_prompt_is_everybodys() -> None:
+    usage = {
+        "prompt_tokens": 7,
+        "completion_tokens": 12,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 3},
+    }
+    found = read({"choices": [{"message": {"content": "4"}}] * 2, "usage": usage}, n=2)
+    counts = [(r.n_prompt_tokens, r.n_cached_tokens, r.n_completion_tokens, r.n_reasoning_tokens) for r in found]
+    assert counts == [(7, 4, None, None)] * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "2 + 2"}, {"type": "image"}, "x", {"type": "text", "text": " = 4"}], "2 + 2 = 4"),
+        (["4"], ""),
+        (4, ""),
+        ({"text": "4"}, ""),
+        (None, ""),
+    ],
+)
+def test_text_in_parts_is_joined_and_what_is_no_text_is_none(content: Any, text: str) -> None:
+    assert one({"content": content}).text == text
+
+
+def test_a_half_of_a_character_is_replaced() -> None:
+    (reply,) = read(b'{"choices": [{"message": {"content": "a\\ud83d", "reasoning": "\\ude00 \\ud83d\\ude00"}}]}')
+    assert (reply.text, reply.reasoning) == ("a\ufffd", "\ufffd 😀")
+    (reply,) = read(b'{"choices": [{"message": {"content": "a\xffb", "tool_calls": ["\\ud83d"]}}]}')
+    assert (reply.text, reply.tool_calls) == ("a\ufffdb", '["\ufffd"]')
+
+
+@pytest.mark.parametrize("logprob", [None, "x", float("nan"), float("-inf")])
+def test_a_mean_over_log_probabilities_that_are_not_all_there_is_null(logprob: Any) -> None:
+    reply = one(logprobs={"content": [{"logprob": -1.0}, {"logprob": logprob}]})
+    assert (reply.text, reply.mean_logprob) == ("4", None)
+
+
+def test_thinking_that_never_ends_leaves_no_answer() -> None:
+    reply = one({"content": "<think>2 + "}, finish_reason="length")
+    assert (reply.text, reply.reasoning, reply.finish_reason) == ("", "2 +", "length")
+
+
+def test_a_choice_without_a_message_leaves_the_others_alone() -> None:
+    found = read({"choices": [{"message": None}, {"message": {"content": "4"}}, 5]}, n=3)
+    assert [(reply.error_kind, reply.text) for reply in found] == [
+        ("bad_response", None),
+        (None, "4"),
+        ("bad_response", None),
+    ]
+
+
+def test_more_choices_than_were_asked_for_are_nobodys() -> None:
+    assert len(read({"choices": [{"message": {"content": "4"}}] * 3}, n=2)) == 2
+
+
+def test_odd_names_of_endings_are_shown_on_one_line() -> None:
+    reply = one(finish_reason=["x\n\x1b"])
+    assert reply.error_kind == "bad_response"
+    assert "\x1b" not in str(reply.error)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b'{"choices": [', b"[" * 100_000, b"1" * 10_000, b"null"])
+def test_what_is_no_completion_is_said_so(content: bytes) -> None:
+    with pytest.raises(RequestFailed) as caught:
+        parse_completion(content)
+    assert caught.value.kind == "bad_response"
+
+
+def test_an_error_in_an_answer_of_200_is_shown() -> None:
+    with pytest.raises(RequestFailed, match="overloaded"):
+        as_completion({"error": {"message": "overloaded"}})

@@ -1,0 +1,162 @@
+"""Many endpoints are asked as one, around those that fail; a server that dies and comes back loses nothing."""
+
+import asyncio
+import resource
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pipeline.generators import Reply
+from pipeline.served_model import connection
+from pipeline.served_model.asking import open_servers
+from pipeline.served_model.settings import Asking
+from schemas.errors import BackendError, RecipeError
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def nowhere() -> Any:
+    """A server that is not there."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return SimpleNamespace(url=f"http://127.0.0.1:{unused.getsockname()[1]}/v1")
+
+
+def test_the_next_request_goes_where_the_least_is_outstanding(
+    model_server: Any, second_server: Any, answer: Any, prompts: Any
+) -> None:
+    second_server.delay_s, model_server.delay_s = 0.4, 0.02
+    answer([model_server, second_server], prompts(*range(40)), concurrency=2)
+    assert len(model_server.asked) + len(second_server.asked) == 40
+    assert len(model_server.asked) > 3 * len(second_server.asked)
+
+
+def test_long_prompts_count_for_more(model_server: Any, second_server: Any, answer: Any, prompts: Any) -> None:
+    model_server.delay_s = second_server.delay_s = 0.5
+    requests = prompts("x" * 40_000, *"abcde")
+    answer([model_server, second_server], requests, max_tokens=100)
+    alone, others = sorted([model_server.asked, second_server.asked], key=len)
+    assert [len(body["messages"][0]["content"]) for body in alone] == [40_000]
+    assert len(others) == 5
+
+
+def test_an_endpoint_that_is_not_there_is_left_out(model_server: Any, nowhere: Any, answer: Any, prompts: Any) -> None:
+    replies = answer([nowhere, model_server], prompts(*range(20)))
+    assert all(reply.text and not reply.failed_attempts for reply in replies)
+
+
+def test_an_endpoint_that_fails_again_and_again_is_rested(
+    model_server: Any, second_server: Any, faults: Any, answer: Any, prompts: Any
+) -> None:
+    model_server.faults, model_server.stays_broken = [faults.status(500)], True
+    second_server.delay_s = 0.02
+    replies = answer([model_server, second_server], prompts(*range(100)), concurrency=4, max_attempts=20)
+    assert all(reply.text for reply in replies)
+    assert len(model_server.asked) < 20
+    assert sum(len(reply.failed_attempts) for reply in replies) == len(model_server.asked)
+
+
+def test_no_endpoint_that_ever_answered_ends_it_at_once(nowhere: Any, answer: Any, prompts: Any) -> None:
+    with pytest.raises(BackendError, match=rf"^{nowhere.url}: cannot be reached .*; start the server or mend base_url"):
+        answer(nowhere, prompts("a"), patience_s=3600)
+
+
+def test_patience_with_a_server_that_is_gone_has_an_end(model_server: Any, answer: Any, prompts: Any) -> None:
+    answer(model_server, prompts("a"))
+    model_server.kill()
+    with pytest.raises(BackendError, match=r"no answer for 0.3 s \(patience_s\), last: cannot be reached"):
+        answer(model_server, prompts("b"), patience_s=0.3)
+
+
+def test_a_server_that_is_killed_and_comes_back_loses_nothing(model_server: Any, prompts: Any) -> None:
+    model_server.delay_s = 0.2
+    found: list[Reply] = []
+
+    def restart() -> None:
+        model_server.kill()
+        time.sleep(0.5)
+        model_server.start()
+
+    async def collect() -> None:
+        async with open_servers([model_server.url], "m", Asking()) as generate:
+            async for reply in generate(prompts(*range(200))):
+                found.append(reply)
+                if len(found) == 50:
+                    threading.Thread(target=restart).start()
+
+    asyncio.run(collect())
+    assert Counter(reply.rollout_id for reply in found) == Counter(f"{p}-0" for p in range(200))
+    assert all(reply.text for reply in found)
+    assert {kind for reply in found for kind in reply.failed_attempts} == {"connection"}
+
+
+def test_a_refused_connection_is_no_attempt(model_server: Any, answer: Any, prompts: Any) -> None:
+    answer(model_server, prompts("a"))
+    model_server.kill()
+    back = threading.Timer(0.5, model_server.start)
+    back.start()
+    (reply,) = answer(model_server, prompts("b"), max_attempts=1)
+    assert (reply.text, reply.failed_attempts) == ("sample 1", ())
+
+
+def test_retry_after_holds_for_the_endpoint_as_a_whole(
+    model_server: Any, faults: Any, answer: Any, prompts: Any
+) -> None:
+    times: list[float] = []
+
+    async def peace(server: Any, *_: Any) -> Any:
+        times.append(time.monotonic())
+        return server.reply(429, {}, Retry_After="1")
+
+    async def note(server: Any, _: Any, body: Any) -> Any:
+        times.append(time.monotonic())
+        return server.reply(200, server.completion(body))
+
+    model_server.faults.append(peace)
+    model_server.misbehave = lambda _: note
+    answer(model_server, prompts(*range(4)), concurrency=1)
+    assert min(times[1:]) >= times[0] + 1
+
+
+def test_another_endpoint_is_asked_while_one_wants_peace(
+    model_server: Any, second_server: Any, faults: Any, answer: Any, prompts: Any
+) -> None:
+    model_server.faults.append(faults.status(503, Retry_After="3600"))
+    replies = answer([model_server, second_server], prompts(*range(4)), concurrency=1)
+    assert all(reply.text for reply in replies)
+    assert (len(model_server.asked), len(second_server.asked)) == (1, 4)
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """The soft limit of open files of a fresh login shell."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_it_must(few_files: None) -> None:
+    connection.allow_open_files(1000)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 1000 + connection.SPARE_FILES
+
+
+def test_more_connections_than_files_are_one_line() -> None:
+    with pytest.raises(RecipeError, match=r"^concurrency: .* ulimit -n \d+"):
+        connection.allow_open_files(2**31)
+
+
+@pytest.mark.slow
+def test_a_thousand_requests_are_in_flight(model_server: Any, answer: Any, prompts: Any) -> None:
+    connection.allow_open_files(3000)  # the server has its ends of them in this process
+    model_server.gauge, model_server.delay_s = (lambda: 0.0), 2.5
+    replies = answer(model_server, prompts(*range(5000)), concurrency=1000)
+    assert all(reply.text for reply in replies)
+    assert model_server.most_in_flight == 1000
