@@ -58,22 +58,31 @@ ONE = _answer(1, False)
 _MODELS = _framed({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
 
 
+def framed_requests(came: bytes) -> tuple[list[tuple[bytes, int]], bytes]:
+    """Whole requests, each with where its body starts, and what came of the next one."""
+    requests = []
+    while (end := came.find(b"\r\n\r\n")) >= 0:
+        length = _LENGTH.search(came, 0, end)
+        whole = end + 4 + (int(length[1]) if length else 0)
+        if len(came) < whole:
+            break
+        requests.append((came[:whole], end + 4))
+        came = came[whole:]
+    return requests, came
+
+
 class _Talk(asyncio.Protocol):
     """One connection, kept alive."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.came = b""
 
     def data_received(self, data: bytes) -> None:
-        self.came = self.came + data if self.came else data
-        while (end := self.came.find(b"\r\n\r\n")) >= 0:
-            length = _LENGTH.search(self.came, 0, end)
-            whole = end + 4 + (int(length[1]) if length else 0)
-            if len(self.came) < whole:
-                return
-            request, self.came = self.came[:whole], self.came[whole:]
-            self.transport.write(_reply(request, end + 4))  # type: ignore[attr-defined]
+        requests, self.came = framed_requests(self.came + data)
+        for request, start_of_body in requests:
+            self.transport.write(_reply(request, start_of_body))
 
 
 def _reply(request: bytes, start_of_body: int) -> bytes:
