@@ -5,6 +5,7 @@ the endpoint could not be reached and nothing was sent (Unreached), or means tha
 mends a setting (BackendError).
 """
 
+import base64
 import ipaddress
 import json
 import resource
@@ -49,18 +50,24 @@ class Connection:
     url: str
     key: Key
     chat: URL
-    timeout: aiohttp.ClientTimeout
+    longest_s: float
+    """Time for an answer."""
+    options: dict[str, Any]
+    """Of every request; the key is among them, and not in the session, which shows its headers to a proxy too."""
 
     async def complete(self, body: bytes) -> ChatCompletion:
         """Send one request, once."""
         try:
-            async with self.session.post(self.chat, data=body, timeout=self.timeout, allow_redirects=False) as response:
+            async with self.session.post(self.chat, data=body, **self.options) as response:
                 content = await response.read()
         except (aiohttp.ClientError, OSError) as error:
             raise self._failure(error) from None
         if response.status != 200:
             raise await self._refusal(response, content)
-        return parse_completion(content)
+        try:
+            return parse_completion(content)
+        except RequestFailed as failure:
+            raise RequestFailed(failure.kind, self._shown(failure.text)) from None
 
     async def n_waiting(self) -> float | None:
         """Requests that wait inside vLLM until others are done; None where the server has no such gauge.
@@ -84,9 +91,9 @@ class Connection:
             return None
 
     async def _get(self, url: str) -> tuple[int, bytes]:
-        timeout = aiohttp.ClientTimeout(total=LOOK_TIMEOUT_S)
+        options = self.options | {"timeout": aiohttp.ClientTimeout(total=LOOK_TIMEOUT_S)}
         try:
-            async with self.session.get(url, timeout=timeout, allow_redirects=False) as response:
+            async with self.session.get(url, **options) as response:
                 return response.status, await response.read()
         except (aiohttp.ClientError, OSError) as error:
             raise Unreached(self._shown(error)) from None
@@ -98,7 +105,7 @@ class Connection:
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
             return Unreached(self._shown(error))
         if isinstance(error, TimeoutError):
-            waited = f"no answer in {self.timeout.total:,.0f} s (timeout_s + max_tokens / slowest_tokens_per_s)"
+            waited = f"no answer in {self.longest_s:,.0f} s (timeout_s + max_tokens / slowest_tokens_per_s)"
             return RequestFailed(TIMEOUT, waited)
         return RequestFailed(CONNECTION, self._shown(error))
 
@@ -137,28 +144,37 @@ async def connect(url: str, key: Key, asking: Asking) -> AsyncIterator[Connectio
     longest = asking.extra_body.get("max_completion_tokens")
     n_tokens = longest if isinstance(longest, int) else asking.max_tokens
     seconds = asking.timeout_s + n_tokens / asking.slowest_tokens_per_s
-    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "coldstart"}
-    if key.value:
-        headers["Authorization"] = f"Bearer {key.value}"
+    headers = {"Authorization": f"Bearer {key.value}"} if key.value else {}
+    timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT_S)
+    options = {"timeout": timeout, "allow_redirects": False, "headers": headers, **_proxy(url, headers)}
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers=headers,
-        **_proxy(url),
+        headers={"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "coldstart"},
     ) as session:
-        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT_S)
-        yield Connection(session, url, key, URL(f"{url}/chat/completions"), timeout)
+        yield Connection(session, url, key, URL(f"{url}/chat/completions"), seconds, options)
 
 
-def _proxy(url: str) -> dict[str, Any]:
-    """The proxy of the environment (HTTPS_PROXY, NO_PROXY and their like) for an endpoint; never for this machine."""
+def _proxy(url: str, headers: dict[str, str]) -> dict[str, Any]:
+    """The proxy of the environment (HTTPS_PROXY, NO_PROXY and their like) for an endpoint; never for this machine.
+
+    It is told its own password, which for http stands among the `headers` of a request.
+    """
     parts = urlsplit(url)
-    host = parts.hostname or ""
     found = URL(urllib.request.getproxies().get(parts.scheme, ""))
-    if _is_loopback(host) or found.scheme not in ("http", "https") or urllib.request.proxy_bypass(parts.netloc):
+    if (
+        _is_loopback(parts.hostname or "")
+        or found.scheme not in ("http", "https")
+        or urllib.request.proxy_bypass(parts.netloc)
+    ):
         return {}
-    access = aiohttp.BasicAuth(found.user, found.password or "") if found.user else None
-    return {"proxy": found.with_user(None), "proxy_auth": access}
+    access = {}
+    if found.user:
+        secret = base64.b64encode(f"{found.user}:{found.password or ''}".encode()).decode()
+        access = {"Proxy-Authorization": f"Basic {secret}"}
+    if parts.scheme == "http":
+        headers |= access
+    return {"proxy": found.with_user(None), "proxy_headers": access}
 
 
 def _is_loopback(host: str) -> bool:
