@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def generate(
     recipe: Path | None, overrides: tuple[str, ...], run_url: str, to: str | None, answers: tuple[str, ...]
 ) -> None:
-    """Generate by OpenAI batch files: write requests, take answers in, and so on.
+    """Write OpenAI batch files and take answers in.
 
     --emit-batch does all that is due and ends with exit code 3 while samples await their batch, with 0 once the run is
     done. RECIPE starts a run or changes its settings; otherwise the run's own is used.
