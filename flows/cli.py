@@ -110,7 +110,7 @@ def status(run_url: str, as_json: bool) -> None:
 @run_option
 @json_option
 def funnel(run_url: str, as_json: bool) -> None:
-    """How many rows are left after each stage, and why the others went.
+    """How many rows each stage left, and why the others went.
 
     Rollouts are those sampled to measure pass rates; trials of plans are counted by their plans.
     """
