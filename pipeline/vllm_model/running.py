@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -31,7 +32,7 @@ from schemas.errors import CurationError, RecipeError
 
 POLL_S = 0.2
 
-GRACE_S = 10.0
+GRACE_S = 30.0
 """Time that the engine's processes have to end by themselves."""
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Running:
     llm: Any = None
     """The AsyncLLM; only to be used from its own loop."""
     reasoning_parser: str = ""
+    is_over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         """Start work in the engine's thread."""
@@ -63,12 +65,12 @@ class Running:
         if self.llm is not None:
             self.llm.shutdown(timeout=GRACE_S)
             self.llm = None
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.loop.call_soon_threadsafe(self.is_over.set)
 
     def serve(self) -> None:
-        """What the thread does."""
-        self.loop.run_forever()
-        self.loop.close()
+        """What the thread does, until it is stopped."""
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self.is_over.wait())
 
 
 _running: list[Running] = []
@@ -168,9 +170,11 @@ def _warden() -> "subprocess.Popen[bytes]":
 
 def _put_under_warden() -> None:
     """Tell the warden which processes we have."""
+    ours = " ".join(str(child.pid) for child in multiprocessing.active_children())
     if pipe := _warden().stdin:
-        pipe.write(" ".join(str(child.pid) for child in multiprocessing.active_children()).encode() + b"\n")
-        pipe.flush()
+        with suppress(BrokenPipeError):  # somebody ended it
+            pipe.write(f"{ours}\n".encode())
+            pipe.flush()
 
 
 @atexit.register
