@@ -151,7 +151,10 @@ class _Asker:
             await self._ask(prompt, group[:1], arrived)
             group = group[1:]
         together = self._is_together and (self.can.counts_each or not self.asking.count_tokens)
-        await self._ask_in_parts(prompt, group, MAX_CHOICES if together else 1, arrived)
+        if len(group) <= (n := MAX_CHOICES if together else 1):
+            await self._ask(prompt, group, arrived)
+        else:
+            await self._ask_in_parts(prompt, group, n, arrived)
 
     @property
     def _is_together(self) -> bool:
@@ -161,12 +164,9 @@ class _Asker:
         return schema_key(request.response_schema) if self.asking.structured != "off" else ""
 
     async def _ask_in_parts(self, prompt: _Prompt, group: list[Request], n: int, arrived: Arrived) -> None:
-        if len(group) <= n:
-            return await self._ask(prompt, group, arrived)
         async with asyncio.TaskGroup() as tasks:
             for start in range(0, len(group), n):
                 tasks.create_task(self._ask(prompt, group[start : start + n], arrived))
-        return None
 
     async def _ask(
         self, prompt: _Prompt, part: list[Request], arrived: Arrived, failed: Sequence[str] = (), is_last: bool = False
@@ -219,9 +219,13 @@ class _Asker:
         wish = self.can.wish(n, prompt.shows_counts or (self.asking.count_tokens and n > 1), prompt.schema)
         refused: tuple[str, Wish] | None = None
         while True:
-            send = partial(self.endpoints.send, prompt.body(wish), prompt.load(wish.n))
+            content, load = prompt.body(wish), prompt.load(wish.n)
             try:
-                completion = await persist(send, self.asking.max_attempts, attempts)
+                try:
+                    completion = await self.endpoints.send(content, load)
+                except RequestFailed as first:
+                    send = partial(self.endpoints.send, content, load)
+                    completion = await persist(first, send, self.asking.max_attempts, attempts)
             except RequestFailed as failure:
                 if (part := self.can.refused(wish, failure)) is None:
                     raise

@@ -13,21 +13,18 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
 T = TypeVar("T")
 
 
-async def persist(send: Callable[[], Awaitable[T]], max_attempts: int, failed: list[str]) -> T:
-    """What `send` brings, in up to `max_attempts` attempts; the kind of each that failed is added to `failed`.
+async def persist(first: RequestFailed, send: Callable[[], Awaitable[T]], max_attempts: int, failed: list[str]) -> T:
+    """What `send` brings after a first attempt that failed, in up to `max_attempts` attempts, the first included.
 
-    Pauses are random, up to a limit that doubles; where the server said how long to wait, its endpoint is at rest for
-    as long, and another may be asked at once. Raises the last RequestFailed.
+    The kind of each that failed is added to `failed`. Pauses are random, up to a limit that doubles; where the server
+    said how long to wait, its endpoint is at rest for as long, and another may be asked at once. Raises the last
+    RequestFailed.
     """
-
-    try:
-        return await send()
-    except RequestFailed as failure:
-        failed.append(failure.kind)
-        told = [failure]
+    failed.append(first.kind)
+    told = [first]
 
     async def again() -> T:
-        # The first failure is told rather than made: entering tenacity costs more than a request that just succeeds.
+        # Told rather than made here: entering tenacity costs more than a request that just succeeds.
         if told:
             raise told.pop()
         try:

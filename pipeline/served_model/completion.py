@@ -97,7 +97,8 @@ def _reply(request: Request, choice: dict[str, Any], usage: dict[str, Any], mode
     if ended not in _ENDED:
         kind = CONTENT_FILTER if ended in _FILTERED else BAD_RESPONSE
         return failed_reply(request, kind, f"the server ended the answer with finish_reason {one_line(ended, 80)!r}")
-    thought, text = split_thinking(_text(said.get("content")) or _text(said.get("refusal")))
+    text = _text(said.get("content")) or _text(said.get("refusal"))
+    thought, text = split_thinking(text) if "<" in text else (None, text)
     apart = _text(said.get("reasoning")) or _text(said.get("reasoning_content"))
     reasoning = "\n\n".join(filter(None, [apart, thought])) or None
     calls = said.get("tool_calls")

@@ -103,7 +103,7 @@ class Endpoints:
 
     async def _place(self, load: Load) -> Place:
         if self.broken:
-            raise self.broken
+            raise BackendError(str(self.broken))
         if not self.waiting and (best := self._best()):
             place = best.begin(load)
             if self.for_room and self.has_room:
@@ -132,7 +132,7 @@ class Endpoints:
             if waiter.done():
                 continue
             if self.broken:
-                waiter.set_exception(self.broken)
+                waiter.set_exception(BackendError(str(self.broken)))
             elif best:
                 waiter.set_result(best.begin(load))
         if self.broken:
