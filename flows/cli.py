@@ -233,8 +233,8 @@ def _run(
     recipe: Path, overrides: list[str], run_url: str | None, limit: int | None = None, *, as_json: bool = False
 ) -> str:
     """Run a recipe and show its funnel; where its data set is."""
-    from flows.console import drive, say, show_frame
-    from flows.reports import cost_line, funnel_frame, require_examples
+    from flows.console import drive, show_end
+    from flows.reports import require_examples
     from flows.steps import begin, n_owed_prompts, steps
     from pipeline.lock import locked
     from schemas.errors import WorkOwed
@@ -243,15 +243,15 @@ def _run(
     run = _run_of(resolved, run_url)
     with locked(run) as mine:
         begin(mine, resolved)
-        stopped = drive(steps(mine, resolved, limit=limit))
-        n_owed = n_owed_prompts(mine, resolved)
-    show_frame(funnel_frame(run), as_json=as_json, width=100)
-    say(f"\nrun: {run.url}", err=as_json)
-    say(cost_line(run), err=as_json)
-    if stopped:
-        raise stopped
-    if n_owed:
-        raise WorkOwed(f"--limit {limit}: {n_owed} prompts are still owed samples; run again without it to go on")
+        try:
+            drive(steps(mine, resolved, limit=limit))
+            if n_owed := n_owed_prompts(mine, resolved):
+                more = f"{n_owed} prompts are still owed samples; run again without it to go on"
+                raise WorkOwed(f"--limit {limit}: {more}")
+        except WorkOwed:
+            show_end(run, as_json=as_json)
+            raise
+    show_end(run, as_json=as_json)
     require_examples(run)
     return resolved.recipe.export.to or run.location("export")
 

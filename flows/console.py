@@ -13,12 +13,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipeline.hostile import clean
-from schemas.errors import WorkOwed
 
 if TYPE_CHECKING:
     import polars as pl
 
     from flows.row_wise import Step
+    from pipeline.store import Run
 
 PLAIN_EVERY_S = 30.0
 """Seconds between two lines on one step, where there is no terminal."""
@@ -65,6 +65,15 @@ def show_columns(names: Sequence[str], rows: Sequence[Sequence[str]], on_the_rig
         print("  ".join(padded).rstrip())
 
 
+def show_end(run: "Run", *, as_json: bool = False) -> None:
+    """Print what a command left behind: the funnel, where the run is, and what it cost."""
+    from flows.reports import cost_line, funnel_frame
+
+    show_frame(funnel_frame(run), as_json=as_json, width=100)
+    say(f"\nrun: {run.url}", err=as_json)
+    say(cost_line(run), err=as_json)
+
+
 def duration(seconds: float) -> str:
     """Seconds as people read them.
 
@@ -86,14 +95,10 @@ class Done:
     first_row_s: float
 
 
-def drive(steps: Iterable["Step"]) -> WorkOwed | None:
-    """Run every piece of every step in this process, showing progress; what stopped it where it left work owed."""
-    try:
-        for _ in follow(steps):
-            pass
-    except WorkOwed as stopped:
-        return stopped
-    return None
+def drive(steps: Iterable["Step"]) -> None:
+    """Run every piece of every step in this process, showing progress; WorkOwed where the budget is spent."""
+    for _ in follow(steps):
+        pass
 
 
 def follow(steps: Iterable["Step"]) -> Iterator[Done]:

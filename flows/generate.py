@@ -25,7 +25,8 @@ def generate(
     done. RECIPE starts a run or changes its settings; otherwise the run's own is used.
     """
     from flows.batch import emit_batch, ingest_batch
-    from flows.console import say
+    from flows.console import say, show_end
+    from flows.reports import require_examples
     from pipeline.store import open_run
 
     if bool(to) == bool(answers):
@@ -36,7 +37,9 @@ def generate(
     resolved = _resolved(run, recipe, overrides)
     if to:
         emit_batch(run, resolved, to)
-        _show_end(run, resolved)
+        show_end(run)
+        require_examples(run)
+        say(f"nothing is owed any more; data set: {resolved.recipe.export.to or run.location('export')}")
     else:
         for line in ingest_batch(run, resolved, answers).lines():
             say(line)
@@ -57,14 +60,3 @@ def _resolved(run: "Run", recipe: Path | None, overrides: tuple[str, ...]) -> "R
         start = f"coldstart generate RECIPE --run {run.url} --emit-batch REQUESTS.jsonl"
         raise StoreError(f"--run {run.url}: there is no run here; `{start}` starts one")
     return resolve(Recipe.model_validate(document["recipe"]))
-
-
-def _show_end(run: "Run", resolved: "Resolved") -> None:
-    from flows.console import say, show_frame
-    from flows.reports import cost_line, funnel_frame, require_examples
-
-    show_frame(funnel_frame(run), width=100)
-    say(f"\nrun: {run.url}")
-    say(cost_line(run))
-    require_examples(run)
-    say(f"nothing is owed any more; data set: {resolved.recipe.export.to or run.location('export')}")

@@ -74,15 +74,16 @@ class Spending:
     def exhausted(self) -> str:
         """Which limit of the budget is reached, in words; "" where none is.
 
-        What is in flight counts with the mean of what came back, so that a budget is not overrun by much.
+        What is in flight counts with the mean of what the run has had back, so that a budget is not overrun by much;
+        before the first answer there is no mean, and it counts nothing.
         """
         budget, n_done = self.budget, self.n_paid + self.n_failed
         n_requests = self.n_before + self.n_asked
         if budget.max_requests is not None and n_requests >= budget.max_requests:
             return f"budget.max_requests = {budget.max_requests:,}: {n_requests:,} samples were asked for"
         if budget.max_tokens is not None:
-            expected = self.n_in_flight * self.n_tokens / n_done if n_done else 0
-            n_tokens = self.tokens_before + self.n_tokens
+            n_tokens, n_known = self.tokens_before + self.n_tokens, self.n_before + n_done
+            expected = self.n_in_flight * n_tokens / n_known if n_known else 0
             if n_tokens + expected >= budget.max_tokens:
                 return f"budget.max_tokens = {budget.max_tokens:,}: {n_tokens:,} tokens are spent"
         if budget.max_hours is not None and time.monotonic() - self.started >= budget.max_hours * 3600:

@@ -137,7 +137,10 @@ class Budget(Settings):
         None, "Tokens of prompts and answers in the whole run; empty: any number.", ge=0, title="Max tokens"
     )
     max_requests: int | None = mutable(
-        None, "Samples asked for in the whole run, failed ones included; empty: any number.", ge=0, title="Max requests"
+        None,
+        "Samples asked for in the whole run, failed ones too until they are retried; empty: any number.",
+        ge=0,
+        title="Max requests",
     )
     max_hours: float | None = mutable(
         None, "Hours that one command goes on asking; empty: any number.", ge=0, title="Max hours"

@@ -79,10 +79,15 @@ def test_requests_are_those_of_the_whole_run_and_those_in_flight() -> None:
 
 def test_tokens_in_flight_count_with_the_mean_of_what_came_back() -> None:
     budget = Budget(max_tokens=1000)
-    assert spend(Spending(budget, tokens_before=500), reply(), reply(), in_flight=2).exhausted() == ""
-    assert (
-        "700 tokens are spent" in spend(Spending(budget, tokens_before=500), reply(), reply(), in_flight=3).exhausted()
-    )
+    assert spend(Spending(budget), *[reply()] * 7, in_flight=2).exhausted() == ""
+    assert "700 tokens are spent" in spend(Spending(budget), *[reply()] * 7, in_flight=3).exhausted()
+
+
+def test_before_the_first_answer_the_mean_is_that_of_earlier_commands() -> None:
+    budget = Budget(max_tokens=1000)
+    assert spend(Spending(budget), in_flight=999).exhausted() == ""
+    assert spend(Spending(budget, n_before=5, tokens_before=500), in_flight=4).exhausted() == ""
+    assert spend(Spending(budget, n_before=5, tokens_before=500), in_flight=5).exhausted() != ""
 
 
 def test_time_is_that_of_the_command() -> None:
