@@ -88,6 +88,7 @@ async def running(model: str, arguments: Mapping[str, Any], contents: str) -> Ru
         return _running[0]
     await asyncio.to_thread(_stop)
     found = Running(key, _prepared())
+    found.log.write_bytes(b"")  # errors of another engine would be taken for its own
     threading.Thread(target=found.serve, name="vllm", daemon=True).start()
     starting = found.submit(_start(found, model, arguments))
     _running.append(found)

@@ -155,15 +155,20 @@ def _n_within(ids: Sequence[int], tags: tuple[int | None, int | None], is_inside
 
     >>> _n_within([1, 7, 8, 2, 9], (1, 2), False), _n_within([7, 2, 9], (1, 2), True), _n_within([7], (None, 2), False)
     (2, 1, None)
+    >>> _n_within([7, 2, 9], (1, 2), False), _n_within([1, 7, 8], (1, 2), False)  # a tag alone
+    (1, 2)
     """
     opens, closes = tags
     if opens is None or closes is None:
         return None
-    n_tokens = 0
+    n_tokens = n_before = 0
     for id in ids:
+        if id == closes and not is_inside:
+            n_tokens = n_before
         if id in tags:
             is_inside = id == opens
         else:
+            n_before += 1
             n_tokens += is_inside
     return n_tokens
 

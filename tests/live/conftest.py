@@ -10,6 +10,7 @@ import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,11 +101,6 @@ class Server:
         arguments = {"reasoning_parser": "qwen3", "enable_prompt_tokens_details": True}
         config = vllm_server.Config(path=str(TINY), python=python, arguments=arguments)
         self.servers = launch.Servers(vllm_server._launch(config))
-        self.wait()
-
-    def wait(self) -> None:
-        """Until it answers."""
-        asyncio.run(self.servers.healthy(240))
 
     def config(self, **settings: Any) -> openai_server.Config:
         """How `openai_server` asks it."""
@@ -130,13 +126,20 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(python: str) -> Iterator[Server]:
-    """The one server of all tests."""
+def starting(python: str) -> Iterator[Server]:
+    """The one server of all tests, which starts while others run."""
     found = Server(python)
     try:
         yield found
     finally:
         found.servers.stop()
+
+
+@pytest.fixture(scope="session")
+def server(starting: Server) -> Server:
+    """The one server of all tests, when it answers."""
+    asyncio.run(starting.servers.healthy(480))
+    return starting
 
 
 class Said(NamedTuple):
@@ -180,7 +183,7 @@ class Engine:
 
 
 @pytest.fixture(scope="session")
-def engine(python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def engine(python: str, starting: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The one engine of all tests."""
     has_us = subprocess.run([python, "-P", "-c", "import polars, pydantic"], capture_output=True)
     if has_us.returncode:
@@ -245,6 +248,7 @@ def puzzles() -> Puzzles:
 def reference(puzzles: Puzzles) -> Callable[..., Rates]:
     """Pass rates by level of the same weights in CTranslate2, with other settings than SAMPLING where given."""
 
+    @cache
     def rates(**settings: Any) -> Rates:
         config = ctranslate2_model.Config(path=str(TINY), **SAMPLING | settings)
         return puzzles.rates(ask(ctranslate2_model, config, puzzles.requests()))
