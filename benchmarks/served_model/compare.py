@@ -22,7 +22,7 @@ from benchmarks.served_model.peers import PEERS, NotInstalled, python_of
 HERE = Path(__file__).parent
 GENERATOR, STAGE = "`openai_server`", "the generate step"
 CONCURRENCY = {"lean loop": 256, GENERATOR: 256, STAGE: 256, "distilabel, LLM": 50, "distilabel, pipeline": 50}
-CONCURRENCY["Curator"] = 256
+CONCURRENCY["Curator"] = 100
 """Requests in flight at once: the best found for each among 20, 50, 100, 256 and 1000."""
 
 Commands = dict[str, tuple[list[str], list[str]]]
