@@ -18,12 +18,10 @@ from pipeline.generators import Request
 from pipeline.lock import locked
 from pipeline.resolve import Resolved
 from pipeline.served_model import batch_file
+from pipeline.served_model.settings import Asking
 from pipeline.store import Run
 from schemas.errors import RecipeError, WorkOwed
 from schemas.tables import Rollouts
-
-MODEL_SETTING = {"openai_server": "model", "vllm_server": "name"}
-"""Generators that ask in the words of a batch file, and what each calls the name that its server knows the model by."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +56,9 @@ class Ingested:
 def require_served(resolved: Resolved) -> None:
     """Raise a RecipeError where no role of a recipe could be answered by a batch."""
     kinds = {role: model.kind for role, model in resolved.models.items()}
-    if not MODEL_SETTING.keys() & kinds.values():
+    if not any(isinstance(model.config, Asking) for model in resolved.models.values()):
         found = ", ".join(f"models.{role} is {kind}" for role, kind in kinds.items())
-        raise RecipeError(f"batch files are for {' and '.join(MODEL_SETTING)}; {found}: use `coldstart run`")
+        raise RecipeError(f"batch files are for openai_server and vllm_server; {found}: use `coldstart run`")
 
 
 def emit_batch(run: Run, resolved: Resolved, path: str) -> None:
@@ -81,11 +79,12 @@ def emit_batch(run: Run, resolved: Resolved, path: str) -> None:
 
 def _served(step: Step | None) -> Asks | None:
     """What a step asks of a served model."""
-    return step.asks if step and step.asks and step.asks.model.kind in MODEL_SETTING else None
+    return step.asks if step and step.asks and isinstance(step.asks.model.config, Asking) else None
 
 
 def _model_name(asks: Asks) -> str:
-    return str(getattr(asks.model.config, MODEL_SETTING[asks.model.kind]))
+    """As its server knows it."""
+    return cast(Asking, asks.model.config).name
 
 
 def _written(step: Step, asks: Asks, run: Run, path: str) -> WorkOwed:

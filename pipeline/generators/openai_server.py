@@ -43,6 +43,11 @@ class Config(Asking):
         """Every endpoint."""
         return [self.base_url] if isinstance(self.base_url, str) else self.base_url
 
+    @property
+    def name(self) -> str:
+        """What the server calls the model."""
+        return self.model
+
 
 def identity(config: Config) -> dict[str, Any]:
     """The model and how samples are drawn; never where the server is. RecipeError where a library is missing."""

@@ -33,7 +33,7 @@ SHUTDOWN_TIMEOUT_S = 20
 """Without one, a request that is in flight when vLLM stops hangs until its own time-out."""
 
 
-class Config(Asking, Checkpoint):
+class Config(Checkpoint, Asking):
     """A model that vLLM loads, how it is served, and how samples are drawn."""
 
     arguments: dict[Annotated[str, Field(pattern=r"^[a-zA-Z][\w.-]*$")], JsonValue] = Field(

@@ -67,6 +67,11 @@ class Asking(Settings):
     )
     logprobs: bool = mutable(False, "Ask for log-probabilities, for the mean of each answer.")
 
+    @property
+    def name(self) -> str:
+        """What the server calls the model."""
+        raise NotImplementedError
+
     @field_validator("extra_body")
     @classmethod
     def _adds(cls, extra_body: dict[str, JsonValue]) -> dict[str, JsonValue]:
