@@ -147,15 +147,19 @@ class ModelServer:
         app.router.add_get("/metrics", self._metrics)
         self.runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.01)
         await self.runner.setup()
-        await web.TCPSite(self.runner, "127.0.0.1", self.port, backlog=4096, reuse_address=True).start()
-        self.port = self.runner.addresses[0][1]
+        server, loop = self.runner.server, asyncio.get_running_loop()
+        assert server
+        self.listening = await loop.create_server(server, "127.0.0.1", self.port, backlog=4096, reuse_address=True)
+        self.port = self.listening.sockets[0].getsockname()[1]
 
     async def _kill(self) -> None:
-        for site in list(self.runner.sites):
-            await site.stop()
+        for listening in self.listening.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        await asyncio.sleep(0.05)  # Python 3.11 forgets connections that are being accepted when the server closes
         for connection in self.runner.server.connections if self.runner.server else []:
             if connection.transport:
                 connection.transport.abort()
+        self.listening.close()
         await self.runner.cleanup()
 
     def _do(self, work: Any) -> None:
