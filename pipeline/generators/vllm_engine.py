@@ -66,7 +66,7 @@ class Config(Checkpoint):
         description="Arguments of vLLM's engine, as on its command line, such as max_model_len = 16384 or "
         "reasoning_parser = 'qwen3'; true and false switch a flag on and off.",
     )
-    concurrency: int = mutable(1024, "Most samples in the engine at once; it computes as many of them as fit.", ge=1)
+    concurrency: int = mutable(2048, "Most samples in the engine at once; it computes as many of them as fit.", ge=1)
     logprobs: bool = mutable(False, "Ask for log-probabilities, for the mean of each answer.")
 
     @field_validator("arguments")

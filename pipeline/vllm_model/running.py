@@ -103,11 +103,13 @@ async def running(model: str, arguments: Mapping[str, Any], contents: str) -> Ru
 async def _start(found: Running, model: str, arguments: Mapping[str, Any]) -> None:
     try:
         from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.async_llm import AsyncLLM
 
         args = AsyncEngineArgs.from_cli_args(_parsed(["--model", model, *flags(arguments)]))
         found.reasoning_parser = args.reasoning_parser or ""
-        found.llm = AsyncLLM.from_engine_args(args)
+        # The defaults for much at a time; those without a name are for no machine in particular.
+        found.llm = AsyncLLM.from_engine_args(args, usage_context=UsageContext.LLM_CLASS)
     except Exception:
         with found.log.open("a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
