@@ -98,7 +98,9 @@ def _reply(request: Request, choice: dict[str, Any], usage: dict[str, Any], mode
         kind = CONTENT_FILTER if ended in _FILTERED else BAD_RESPONSE
         return failed_reply(request, kind, f"the server ended the answer with finish_reason {one_line(ended, 80)!r}")
     text = _text(said.get("content")) or _text(said.get("refusal"))
-    thought, text = split_thinking(text) if "<" in text else (None, text)
+    # What a schema held together is JSON from its first character; a tag in it belongs to one of its strings.
+    is_json = request.response_schema is not None and text.lstrip()[:1] in ("{", "[")
+    thought, text = split_thinking(text) if "<" in text and not is_json else (None, text)
     apart = _text(said.get("reasoning")) or _text(said.get("reasoning_content"))
     reasoning = "\n\n".join(filter(None, [apart, thought])) or None
     calls = said.get("tool_calls")

@@ -88,6 +88,13 @@ def test_thinking_that_never_ends_leaves_no_answer() -> None:
     assert (reply.text, reply.reasoning, reply.finish_reason) == ("", "2 +", "length")
 
 
+def test_a_tag_inside_of_json_that_was_asked_for_ends_no_thinking() -> None:
+    said = '{"strategy": "<think>add</think>"}'
+    request = Request("0" * 32, "s", "1", 0, [{"role": "user", "content": "2 + 2?"}], {"type": "object"})
+    (reply,) = replies(as_completion({"choices": [{"message": {"content": said}}]}), [request], "m")
+    assert (reply.text, reply.reasoning) == (said, None)
+
+
 def test_a_choice_without_a_message_leaves_the_others_alone() -> None:
     found = read({"choices": [{"message": None}, {"message": {"content": "4"}}, 5]}, n=3)
     assert [(reply.error_kind, reply.text) for reply in found] == [
