@@ -1,5 +1,6 @@
 """Tokens per second of `openai_server` and `vllm_engine` beside vLLM's own ways, on one vLLM and the same work.
 
+    .vllm/bin/pip install pandas                          # `vllm bench serve` reads prompts with it
     .vllm/bin/python -m benchmarks.against_vllm server    # beside `vllm bench serve`, on one server
     .vllm/bin/python -m benchmarks.against_vllm engine    # beside `LLM.generate`, in one process
 

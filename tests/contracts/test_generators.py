@@ -19,9 +19,7 @@ from schemas.recipe_file import Origin
 TINY = Path(__file__).resolve().parents[2] / "data/models/tiny"
 GENERATORS = plugins.names("generators")
 NOT_HERE = "runs in vLLM's own environment, where tests/live asks it the same"
-RUNNABLE = [
-    pytest.param(name, marks=pytest.mark.skipif(name == "vllm_engine", reason=NOT_HERE)) for name in GENERATORS
-]
+RUNNABLE = [pytest.param(name, marks=pytest.mark.skipif(name == "vllm_engine", reason=NOT_HERE)) for name in GENERATORS]
 
 
 class Server(BaseHTTPRequestHandler):
