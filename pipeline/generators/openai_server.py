@@ -21,7 +21,7 @@ Url = Annotated[str, Field(min_length=1, max_length=2000)]
 class Config(Asking):
     """A model behind one or more OpenAI-compatible servers, and how samples are drawn."""
 
-    base_url: Url | Annotated[list[Url], Field(min_length=1, max_length=1000)] = mutable(
+    base_url: Url | Annotated[list[Url], Field(min_length=1, max_length=64)] = mutable(
         "http://127.0.0.1:8000/v1", "Where the server is, or a list of servers with this model; most end in /v1."
     )
     model: str = Field(min_length=1, max_length=500, description="The model's name, as the server has it.")

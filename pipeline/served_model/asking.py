@@ -142,6 +142,7 @@ class _Asker:
             else:
                 pull.is_over = True
                 self.endpoints.wake_all()
+        self.endpoints.wake()  # another call may want the room that this one leaves
 
     async def _ask_group(self, group: list[Request], arrived: Arrived) -> None:
         """Ask for the samples of one prompt: one first, where they would go out together but for what is not known."""

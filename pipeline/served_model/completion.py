@@ -73,7 +73,7 @@ def as_completion(answer: Any) -> ChatCompletion:
     fields = _object(answer)
     found = fields.get("choices")
     choices = [_object(choice) for choice in found] if isinstance(found, list) else []
-    if not any(isinstance(choice.get("message"), dict) for choice in choices):
+    if not [choice for choice in choices if isinstance(choice.get("message"), dict)]:
         raise RequestFailed(BAD_RESPONSE, f"not a chat completion: {one_line(json.dumps(answer)[:1000], 200)}")
     model = fields.get("model")
     return ChatCompletion(_sound(model) if isinstance(model, str) else None, choices, _object(fields.get("usage")))

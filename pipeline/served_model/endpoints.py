@@ -63,7 +63,7 @@ class Endpoints:
                 place.leave(answered=answered)
                 # Whoever got an answer takes the room itself, unless others wait who were there before.
                 if self.waiting or not answered:
-                    self._wake()
+                    self.wake()
 
     @property
     def has_room(self) -> bool:
@@ -84,7 +84,7 @@ class Endpoints:
     def fail(self, error: BackendError) -> None:
         """Send nothing more; what is in flight may still come back."""
         self.broken = self.broken or error
-        self._wake()
+        self.wake()
 
     async def watch(self, endpoint: Endpoint) -> None:
         """Look at an endpoint's gauge about once a second while it is asked, until it shows that it has none."""
@@ -99,7 +99,7 @@ class Endpoints:
             if n_waiting is None:
                 return
             endpoint.window.looked(n_waiting, endpoint.n_samples)
-            self._wake()
+            self.wake()
 
     async def _place(self, load: Load) -> Place:
         if self.broken:
@@ -125,7 +125,7 @@ class Endpoints:
             return self.every[0] if self.every[0].has_room(now) else None
         return min((e for e in self.every if e.has_room(now)), key=lambda e: e.n_tokens, default=None)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         """Give those who wait, in their order, what there is."""
         while self.waiting and (self.broken or (best := self._best())):
             waiter, load = self.waiting.popleft()
@@ -188,7 +188,7 @@ class Endpoints:
                 return self.fail(error)
         loop = asyncio.get_running_loop()
         for endpoint in resting:
-            loop.call_at(endpoint.rests_until + 0.001, self._wake)
+            loop.call_at(endpoint.rests_until + 0.001, self.wake)
         return None
 
     def _end(self, first: Endpoint, now: float) -> BackendError | None:

@@ -508,3 +508,14 @@ def test_wrong_settings_are_one_line_without_secrets(settings: dict[str, Any], s
 
 def test_a_slash_at_the_end_of_the_url_does_not_matter(model_server: Any) -> None:
     assert answer(model_server, asking("a"), base_url=model_server.url + "/")[0].text == "sample 0"
+
+
+def test_a_list_of_servers_is_asked_as_one(model_server: Any) -> None:
+    gone = f"http://127.0.0.1:{free_port()}/v1"
+    replies = answer(model_server, asking(*"abcd"), base_url=[gone, model_server.url + "/"])
+    assert all(reply.text for reply in replies)
+
+
+def test_a_server_that_is_named_twice_is_said(model_server: Any) -> None:
+    with pytest.raises(RecipeError, match="is there twice"):
+        configure(base_url=[model_server.url, model_server.url + "/"])

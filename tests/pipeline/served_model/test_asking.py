@@ -97,6 +97,19 @@ def test_one_opening_serves_one_call_after_the_other(model_server: Any, prompts:
     assert sorted(map(str, asyncio.run(collect()))) == [f"sample {k}" for k in range(6)]
 
 
+def test_two_calls_at_once_share_the_room(model_server: Any, prompts: Any) -> None:
+    async def collect() -> list[int]:
+        async with open_servers([model_server.url], "m", Asking(concurrency=1)) as generate:
+
+            async def count(n: int) -> int:
+                return len([reply async for reply in generate(prompts(*range(n)))])
+
+            return await asyncio.wait_for(asyncio.gather(count(20), count(5)), 30)
+
+    assert asyncio.run(collect()) == [20, 5]
+    assert model_server.most_in_flight == 1
+
+
 def test_nothing_to_ask_is_nothing_to_wait_for(answer: Any) -> None:
     class Nobody:
         url = "http://127.0.0.1:1/v1"
