@@ -45,12 +45,20 @@ def call(env: dict[str, str], *arguments: object) -> str:
     return done.stdout
 
 
-def api(env: dict[str, str], path: str, body: dict[str, Any]) -> Any:
+def api(env: dict[str, str], path: str, body: dict[str, Any], n_attempts: int = 5) -> Any:
+    """Ask Prefect's server; 503 is a database that its own scheduler has locked, which its own clients try again."""
     request = urllib.request.Request(
         f"{env['PREFECT_API_URL']}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return json.load(response)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code != 503 or n_attempts == 1:
+                raise AssertionError(f"{path}: {error}: {error.read().decode()[:2000]}") from None
+        time.sleep(1)
+        return api(env, path, body, n_attempts - 1)
 
 
 @pytest.fixture(scope="module")
