@@ -168,7 +168,7 @@ def _logging_to(log: Path) -> str:
 
 @cache
 def _warden() -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-I", warden.__file__], stdin=subprocess.PIPE)
+    return subprocess.Popen([sys.executable, "-I", warden.__file__, str(os.getpid())], stdin=subprocess.PIPE)
 
 
 def _put_under_warden() -> None:
