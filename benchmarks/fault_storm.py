@@ -31,8 +31,8 @@ AS_CLIENT = {
 """What each fate is called in failed_attempts; `killed`: the server died with the request unanswered; `late`: it was
 to be answered, and the client waited no longer."""
 
-SETTINGS = {"max_attempts": 20, "timeout_s": 0.5, "slowest_tokens_per_s": 1e9, "concurrency": 256}
-"""20 attempts, so that none runs out of them (0.42 to the power of 20 is 3e-8); silence is a time-out after 0.5 s."""
+SETTINGS = {"max_attempts": 20, "timeout_s": 1, "slowest_tokens_per_s": 1e9, "concurrency": 256}
+"""20 attempts, so that none runs out of them (0.42 to the power of 20 is 3e-8); silence is a time-out after 1 s."""
 
 DOWN_FOR_S = 1.5
 """Between a kill and the next start."""
@@ -132,6 +132,8 @@ def _compare(fates: Counter[str], rollouts: pl.DataFrame) -> None:
         print(f"| {kind} | {said} | {kinds.pop(kind, 0):,} |")
     for kind, n_more in kinds.items():
         print(f"| {kind} | 0 | {n_more:,} |")
+    n_failed = sum(fates[fate] for fate in AS_CLIENT)
+    print(f"| in all | {n_failed:,} | {rollouts['failed_attempts'].list.len().sum():,} |")
 
 
 def _count(n: int, fates: Counter[str], rollouts: pl.DataFrame) -> None:
