@@ -1,8 +1,9 @@
 """How many requests may be in flight at an endpoint: as many as it takes without making them wait.
 
 Additive increase, multiplicative decrease, as TCP finds the rate of a path (RFC 5681, section 3.1): slow start, one
-more for each answer, until the first congestion; then one more for each full window of answers. Congestion is what the
-endpoint says of itself, a status of 429 or 503, or requests that wait in vLLM's gauge; never how long an answer took,
+more for each answer, until the first congestion; then one more for each full window of answers. Only a window that is
+used grows: what counts is how full it was when the last request was sent, because many answers can come at once before
+the room that they leave is taken (as Linux has it, tcp_is_cwnd_limited). Congestion is what the endpoint says of itself, a status of 429 or 503, or requests that wait in vLLM's gauge; never how long an answer took,
 because a long answer is not a slow server.
 """
 
@@ -22,6 +23,8 @@ class Window:
     ceiling: int
     limit: float = INITIAL
     in_flight: int = 0
+    was_in_flight: int = 0
+    """When the last request was sent."""
     is_slow_start: bool = True
     is_settling: bool = False
     """After a decrease, until what is in flight fits the new limit: what fails meanwhile was sent before it."""
@@ -36,12 +39,13 @@ class Window:
     def begin(self) -> None:
         """A request is sent."""
         self.in_flight += 1
+        self.was_in_flight = self.in_flight
 
     def end(self, *, answered: bool) -> None:
-        """A request is done; only an answer while the window was full shows that there is room for more."""
-        was_full = self.in_flight >= int(self.limit)
+        """A request is done; only an answer while the window was used shows that there is room for more."""
+        is_used = self.was_in_flight * (2 if self.is_slow_start else 1) > self.limit - 1
         self.in_flight -= 1
-        if answered and was_full and not self.is_settling:
+        if answered and is_used and not self.is_settling:
             self._grow(1 if self.is_slow_start else 1 / self.limit)
         self._settle()
 

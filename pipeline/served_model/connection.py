@@ -72,9 +72,11 @@ class Connection:
     async def n_waiting(self) -> float | None:
         """Requests that wait inside vLLM until others are done; None where the server has no such gauge.
 
-        Raises Unreached where the server does not answer.
+        Raises Unreached where the server does not answer now.
         """
         status, content = await self._get(f"{self.url.removesuffix('/v1')}/metrics")
+        if status == 429 or status >= 500:
+            raise Unreached(f"HTTP {status}")
         lines = content.decode("utf-8", "replace").splitlines() if status == 200 else []
         values = [line.rsplit(" ", 1)[-1] for line in lines if line.startswith((f"{GAUGE}{{", f"{GAUGE} "))]
         try:

@@ -56,7 +56,8 @@ def api(env: dict[str, str], path: str, body: dict[str, Any], n_attempts: int = 
     except urllib.error.HTTPError as error:
         with error:
             if error.code != 503 or n_attempts == 1:
-                raise AssertionError(f"{path}: {error}: {error.read().decode()[:2000]}") from None
+                error.add_note(error.read().decode()[:2000])
+                raise
         time.sleep(1)
         return api(env, path, body, n_attempts - 1)
 
@@ -197,7 +198,7 @@ def test_the_form_has_bounds_and_descriptions_and_refuses_a_bad_band(deployed) -
     with pytest.raises(urllib.error.HTTPError) as refused:
         api(deployed, f"/deployments/{found['id']}/create_flow_run", {"parameters": bad})
     assert refused.value.code in (409, 422)
-    refused.value.close()
+    assert "recipe.band.low" in refused.value.__notes__[0]
 
 
 @pytest.mark.server

@@ -45,6 +45,8 @@ class ModelServer:
         self.models: list[str] = ["m"]
         self.gauge: Callable[[], float] | None = None
         """What its /metrics say of the requests that wait; None: there are no metrics."""
+        self.look_faults: deque[int] = deque()
+        """Statuses that its /metrics answer with first."""
         self.n_looks = 0
         self.delay_s = 0.0
         self.most: int | None = None
@@ -133,6 +135,8 @@ class ModelServer:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         self.n_looks += 1
+        if self.look_faults:
+            return web.Response(status=self.look_faults.popleft())
         if self.gauge is None:
             return web.Response(status=404)
         lines = ["# TYPE vllm:num_requests_waiting gauge", 'vllm:num_requests_running{engine="0"} 3.0']

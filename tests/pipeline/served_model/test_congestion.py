@@ -6,27 +6,31 @@ import pytest
 
 from pipeline.served_model.congestion import INITIAL, Window
 
-pytestmark = pytest.mark.server
-
 
 def full(ceiling: int = 4096, limit: float = INITIAL) -> Window:
     window = Window(ceiling, limit)
-    while window.has_room:
-        window.begin()
+    fill(window)
     return window
 
 
-def a_round(window: Window) -> None:
-    """Every request in flight is answered, and the room is filled again."""
-    for _ in range(window.in_flight):
+def fill(window: Window) -> None:
+    while window.has_room:
+        window.begin()
+
+
+def a_round(window: Window, at_once: int = 1) -> None:
+    """Every request in flight is answered, so many at a time before the room is filled again."""
+    for answered in range(1, window.in_flight + 1):
         window.end(answered=True)
-        while window.has_room:
-            window.begin()
+        if answered % at_once == 0:
+            fill(window)
+    fill(window)
 
 
-def test_before_the_first_congestion_each_round_doubles_the_window() -> None:
+@pytest.mark.parametrize("at_once", [1, 3, 4, 8])
+def test_before_the_first_congestion_each_round_doubles_the_window(at_once: int) -> None:
     window = full(limit=8)
-    a_round(window)
+    a_round(window, at_once)
     assert window.limit == 16
 
 
@@ -80,8 +84,7 @@ def test_an_empty_gauge_opens_the_window_as_a_round_does() -> None:
     window.looked(0, 8)
     assert window.limit == 16
     window.is_slow_start = False
-    while window.has_room:
-        window.begin()
+    fill(window)
     window.looked(0, 16)
     assert window.limit == 17
 
@@ -102,24 +105,32 @@ def test_the_gauge_counts_samples_and_not_requests() -> None:
 # Against a server
 
 
+@pytest.mark.server
 def test_a_server_that_takes_few_at_a_time_is_soon_asked_for_no_more(
     model_server: Any, answer: Any, prompts: Any
 ) -> None:
     model_server.most, model_server.delay_s = 4, 0.01
     replies = answer(model_server, prompts(*range(300)), max_attempts=20)
     assert all(reply.text for reply in replies)
-    assert model_server.most_in_flight <= INITIAL
     refused = sum(len(reply.failed_attempts) for reply in replies)
     assert len(model_server.asked) == 300 + refused
+    assert refused < 200
 
 
-def test_what_waits_in_vllm_keeps_the_window_from_growing(model_server: Any, answer: Any, prompts: Any) -> None:
-    model_server.gauge, model_server.delay_s = (lambda: max(0, model_server.in_flight - 8)), 0.4
-    assert all(reply.text for reply in answer(model_server, prompts(*range(150))))
-    assert model_server.n_looks > 1
-    assert model_server.most_in_flight < 150
+@pytest.mark.server
+def test_what_waits_in_vllm_keeps_the_window_from_growing(
+    model_server: Any, second_server: Any, answer: Any, prompts: Any
+) -> None:
+    crowded, free = model_server, second_server
+    crowded.gauge, free.gauge = (lambda: max(0, crowded.in_flight - 64)), (lambda: 0)
+    crowded.look_faults.append(503)  # one bad look is no reason not to look again
+    for server in (crowded, free):
+        server.delay_s = 0.8
+        assert all(reply.text for reply in answer(server, prompts(*range(600))))
+    assert crowded.most_in_flight < 0.75 * free.most_in_flight
 
 
+@pytest.mark.server
 def test_a_server_without_a_gauge_is_looked_at_once(model_server: Any, answer: Any, prompts: Any) -> None:
     model_server.delay_s = 2.5
     answer(model_server, prompts("a"))
