@@ -44,7 +44,7 @@ types: setup  ## static types
 # With pip: uv leaves out the CPU build of torch where an index has it as a file beside its list.
 VLLM := .vllm
 VLLM_PIP := $(VLLM)/bin/python -m pip --disable-pip-version-check
-$(VLLM)/.made-for-%: pipeline/served_model/vllm-%.txt pyproject.toml
+$(VLLM)/.made-for-%: pipeline/vllm_model/vllm-%.txt pyproject.toml
 	test -e $@ || rm -rf $(VLLM)
 	python3 -m venv $(VLLM)
 	$(VLLM_PIP) install --quiet -r $< -e '.[openai]'

@@ -25,7 +25,7 @@ from types import ModuleType
 from typing import Any
 
 from pipeline.generators import Request, openai_server, vllm_engine, vllm_server
-from pipeline.served_model.launch import Servers, servers
+from pipeline.vllm_model.launch import Servers, servers
 
 TINY = Path(__file__).resolve().parents[1] / "data/models/tiny"
 

@@ -18,7 +18,7 @@ from pipeline.generators import Request
 from pipeline.lock import locked
 from pipeline.resolve import Resolved
 from pipeline.served_model import batch_file
-from pipeline.served_model.settings import Asking
+from pipeline.served_model.settings import ServedSettings
 from pipeline.store import Run
 from schemas.errors import RecipeError, WorkOwed
 from schemas.tables import Rollouts
@@ -56,7 +56,7 @@ class Ingested:
 def require_served(resolved: Resolved) -> None:
     """Raise a RecipeError where no role of a recipe could be answered by a batch."""
     kinds = {role: model.kind for role, model in resolved.models.items()}
-    if not any(isinstance(model.config, Asking) for model in resolved.models.values()):
+    if not any(isinstance(model.config, ServedSettings) for model in resolved.models.values()):
         found = ", ".join(f"models.{role} is {kind}" for role, kind in kinds.items())
         raise RecipeError(f"batch files are for openai_server and vllm_server; {found}: use `coldstart run`")
 
@@ -79,12 +79,12 @@ def emit_batch(run: Run, resolved: Resolved, path: str) -> None:
 
 def _served(step: Step | None) -> Asks | None:
     """What a step asks of a served model."""
-    return step.asks if step and step.asks and isinstance(step.asks.model.config, Asking) else None
+    return step.asks if step and step.asks and isinstance(step.asks.model.config, ServedSettings) else None
 
 
 def _model_name(asks: Asks) -> str:
     """As its server knows it."""
-    return cast(Asking, asks.model.config).name
+    return cast(ServedSettings, asks.model.config).name
 
 
 def _written(step: Step, asks: Asks, run: Run, path: str) -> WorkOwed:

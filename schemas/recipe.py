@@ -5,7 +5,7 @@ may change between two commands on one folder. `[sources.NAME]` and `[models.ROL
 other fields belong to that plug-in and are checked by its own `Config`.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -19,6 +19,19 @@ class Settings(BaseModel):
 def mutable(default: Any, description: str, **bounds: Any) -> Any:
     """A field that may change between two commands on the same run folder."""
     return Field(default, description=description, json_schema_extra={"mutable": True}, **bounds)
+
+
+class SamplingSettings(Settings):
+    """How a model draws its answers, whatever runs it."""
+
+    temperature: float = Field(
+        1.0, ge=0, le=10, description="Sampling temperature; 0, the most probable token, only for planners and judges."
+    )
+    top_p: float = Field(1.0, gt=0, le=1, description="Sample from the most probable tokens of this total probability.")
+    max_tokens: int = Field(2048, ge=1, description="Longest answer in tokens, thinking included.")
+    stop: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], max_length=16, description="Strings that end an answer, also inside thinking, and are cut off."
+    )
 
 
 class PluginSettings(BaseModel):

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -25,7 +25,7 @@ from pipeline.local_model.model import Halt, Hardware, LocalModel, Sample, Sampl
 from schemas.errors import RecipeError
 from schemas.ids import content_id
 from schemas.messages import first_line
-from schemas.recipe import Settings, identity_fields, mutable
+from schemas.recipe import SamplingSettings, identity_fields, mutable
 
 BATCHES_TAKEN = 4
 """Requests that are taken at once, in full batches for each worker: of some that are alike, batches can be made."""
@@ -34,7 +34,7 @@ GENERATION_FAILED = "generation_failed"
 """The error_kind of samples on which the library failed, such as a batch that did not fit into memory."""
 
 
-class Config(Settings):
+class Config(SamplingSettings):
     """A model folder in Hugging Face format with its CTranslate2 conversion, and how samples are drawn."""
 
     path: str = Field(
@@ -42,15 +42,7 @@ class Config(Settings):
         json_schema_extra={"mutable": True, "path": True},
     )
     name: str = mutable("", "What rollouts call the model; empty: the name of its folder.")
-    temperature: float = Field(
-        1.0, ge=0, le=10, description="Sampling temperature; 0, the most probable token, only for planners and judges."
-    )
-    top_p: float = Field(1.0, gt=0, le=1, description="Sample from the most probable tokens of this total probability.")
     top_k: int = Field(0, ge=0, description="Sample from this many most probable tokens; 0: all of them.")
-    max_tokens: int = Field(2048, ge=1, description="Longest answer in tokens, thinking included.")
-    stop: list[Annotated[str, Field(min_length=1)]] = Field(
-        [], max_length=16, description="Strings that end an answer and are cut off, inside thinking too."
-    )
     chat_template_kwargs: dict[str, Any] = Field(
         {}, description="Values for the model's chat template, such as enable_thinking = false."
     )

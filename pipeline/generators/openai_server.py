@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from pipeline.generators import Generate
-from pipeline.served_model.settings import Asking, key_of
+from pipeline.served_model.settings import ServedSettings, key_of
 from schemas.errors import RecipeError
 from schemas.recipe import identity_fields, mutable
 
@@ -18,7 +18,7 @@ INSTALL = "install it, in Coldstart's folder: pip install '.[openai]'"
 Url = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-class Config(Asking):
+class Config(ServedSettings):
     """A model behind one or more OpenAI-compatible servers, and how samples are drawn."""
 
     base_url: Url | Annotated[list[Url], Field(min_length=1, max_length=64)] = mutable(
@@ -63,7 +63,7 @@ async def open_generator(config: Config) -> AsyncIterator[Generate]:
 
     `generate` raises BackendError where no server can be reached, access is refused or the model is not there.
     """
-    from pipeline.served_model.asking import open_servers
+    from pipeline.served_model.client import open_servers
 
     async with open_servers(config.urls, config.model, config, key_of(config.api_key_env)) as generate:
         yield generate

@@ -3,58 +3,33 @@
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Annotated, Any
-
-from pydantic import Field, JsonValue, field_validator
+from typing import Any
 
 from pipeline.generators import Generate
-from pipeline.served_model.asking import open_servers
-from pipeline.served_model.checkpoint import Checkpoint
-from pipeline.served_model.installation import Installation, installation
-from pipeline.served_model.launch import Launch, flags, servers
-from pipeline.served_model.settings import Asking
+from pipeline.served_model.client import open_servers
+from pipeline.served_model.settings import ServedSettings
+from pipeline.vllm_model.checkpoint import Checkpoint
+from pipeline.vllm_model.installation import Installation, installation
+from pipeline.vllm_model.launch import Launch, flags, servers
 from schemas.errors import RecipeError
 from schemas.recipe import identity_fields, mutable
-
-OURS = frozenset({"model", "model_tag", "revision", "served_model_name", "host", "port", "uds", "api_key", "config"})
-"""Arguments that other settings decide, or that are decided here."""
-
-DEFAULTS: Mapping[str, Any] = {
-    # Weak models else fill their budget with JSON white space.
-    "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
-    "uvicorn_log_level": "warning",  # a line a request would fill the disk
-}
-CPU_DEFAULTS: Mapping[str, Any] = {"enforce_eager": True}  # compiling takes longer than it saves
 
 SHUTDOWN_TIMEOUT_S = 20
 """Without one, a request that is in flight when vLLM stops hangs until its own time-out."""
 
 
-class Config(Checkpoint, Asking):
+class Config(Checkpoint, ServedSettings):
     """A model that vLLM loads, how it is served, and how samples are drawn."""
 
-    arguments: dict[Annotated[str, Field(pattern=r"^[a-zA-Z][\w.-]*$")], JsonValue] = Field(
-        {},
-        description="Arguments of vLLM's command line, such as max_model_len = 16384 or reasoning_parser = 'qwen3'; "
-        "true and false switch a flag on and off.",
-    )
     python: str = mutable("", "The Python of an environment with vLLM; empty: the one that `make vllm-gpu` built.")
     gpus: list[int | str] = mutable([], "Ids of the GPUs to use, as CUDA_VISIBLE_DEVICES has them; empty: all.")
     replicas: int = mutable(1, "Servers, between which the GPUs are divided evenly.", ge=1, le=64)
     start_timeout_s: float = mutable(
         1800, "Longest time to load the model, a first download included, in seconds.", gt=0, le=86_400
     )
-
-    @field_validator("arguments")
-    @classmethod
-    def _adds(cls, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        named = {name.replace("-", "_"): value for name, value in arguments.items()}
-        if taken := sorted(OURS & named.keys()):
-            raise ValueError(f"{', '.join(taken)} cannot be set here: it is decided by the other settings")
-        return named
 
 
 def identity(config: Config) -> dict[str, Any]:
@@ -79,8 +54,8 @@ async def open_generator(config: Config) -> AsyncIterator[Generate]:
     is started again is waited for as long as a start may take.
     """
     running = await servers(_launch(config), config.start_timeout_s)
-    asking = config.model_copy(update={"patience_s": max(config.patience_s, config.start_timeout_s)})
-    async with running.needed(), open_servers(running.urls, config.name, asking) as generate:
+    settings = config.model_copy(update={"patience_s": max(config.patience_s, config.start_timeout_s)})
+    async with running.needed(), open_servers(running.urls, config.name, settings) as generate:
         yield generate
 
 
@@ -94,17 +69,12 @@ def _launch(config: Config) -> Launch:
 
 
 def _arguments(config: Config, vllm: Installation, n_gpus: int) -> dict[str, Any]:
-    """Those of the recipe, and what it leaves open."""
-    arguments: dict[str, Any] = dict(DEFAULTS)
-    if vllm.is_cpu:
-        arguments |= CPU_DEFAULTS
+    defaults: dict[str, Any] = {"uvicorn_log_level": "warning"}  # a line a request would fill the disk
     if vllm.knows("shutdown_timeout"):
-        arguments["shutdown_timeout"] = SHUTDOWN_TIMEOUT_S
-    if config.revision:
-        arguments["revision"] = config.revision
+        defaults["shutdown_timeout"] = SHUTDOWN_TIMEOUT_S
     if n_gpus > 1 and not any(name.endswith("_parallel_size") for name in config.arguments):
-        arguments["tensor_parallel_size"] = n_gpus
-    return arguments | config.arguments
+        defaults["tensor_parallel_size"] = n_gpus
+    return config.all_arguments(is_cpu=vllm.is_cpu, **defaults)
 
 
 def _shares(config: Config) -> list[tuple[str, ...]]:

@@ -1,1 +1,1 @@
-"""Models behind OpenAI-compatible servers: how they are asked, and how one is started and kept."""
+"""Models behind OpenAI-compatible servers, and how they are asked."""

@@ -16,11 +16,11 @@ from typing import Any, BinaryIO, cast
 from pipeline.generators import Reply, Request, failed_reply
 from pipeline.hostile import one_line
 from pipeline.rows import check_output, open_bytes, whole_file
-from pipeline.served_model.asking import body
 from pipeline.served_model.completion import RequestFailed, as_completion, replies
+from pipeline.served_model.prompt import body
 from pipeline.served_model.refusals import refusal, said
-from pipeline.served_model.settings import NO_KEY, Asking
-from pipeline.served_model.structured import SCHEMA_VIOLATED, schema_key, violation
+from pipeline.served_model.settings import NO_KEY, ServedSettings
+from pipeline.served_model.structured import held_to_schema, schema_key
 from schemas.errors import BackendError, SchemaError
 from schemas.messages import first_line, short
 
@@ -50,14 +50,14 @@ def check_requests_file(path: str) -> None:
         raise SchemaError(f"{path}: this file holds answers, which would be lost; write the requests to another")
 
 
-def write_requests(path: str, requests: Iterable[Request], asking: Asking, model: str) -> int:
+def write_requests(path: str, requests: Iterable[Request], settings: ServedSettings, model: str) -> int:
     """Write a line a sample, in the words of a live request, whole or not at all; returns how many."""
     n_lines = 0
     with whole_file(path) as plain:
         packed = gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0) if path.endswith(".gz") else None
         file = cast(BinaryIO, packed or plain)
         for request in requests:
-            asked = {"method": "POST", "url": URL, "body": body(request, asking, model)}
+            asked = {"method": "POST", "url": URL, "body": body(request, settings, model)}
             file.write(json.dumps({"custom_id": request.rollout_id, **asked}).encode() + b"\n")
             n_lines += 1
         if packed:
@@ -110,18 +110,15 @@ def read_answer(line: bytes) -> Answer:
         raise SchemaError(f"broken JSON: {first_line(error)}") from None
 
 
-def reply_to(request: Request, answer: Answer, asking: Asking, model: str) -> Reply:
+def reply_to(request: Request, answer: Answer, settings: ServedSettings, model: str) -> Reply:
     """What an answer says, read as live ones are; `model` is its name where the answer does not say."""
     try:
         if answer.failure:
             raise answer.failure
-        reply = next(replies(as_completion(answer.completion), [request], model))
+        (reply,) = replies(as_completion(answer.completion), [request], model)
     except RequestFailed as failure:
         return failed_reply(request, failure.kind, failure.text)
-    is_held = request.response_schema and asking.structured != "off" and reply.finish_reason == "stop"
-    if is_held and reply.text and (why := violation(reply.text, schema_key(request.response_schema))):
-        return failed_reply(request, SCHEMA_VIOLATED, why)
-    return reply
+    return held_to_schema(reply, schema_key(request.response_schema) if settings.structured != "off" else "")
 
 
 def _answer(custom_id: str, response: Any, error: Any) -> Answer:

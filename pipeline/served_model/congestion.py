@@ -3,8 +3,10 @@
 Additive increase, multiplicative decrease, as TCP finds the rate of a path (RFC 5681, section 3.1): slow start, one
 more for each answer, until the first congestion; then one more for each full window of answers. Only a window that is
 used grows: what counts is how full it was when the last request was sent, because many answers can come at once before
-the room that they leave is taken (as Linux has it, tcp_is_cwnd_limited). Congestion is what the endpoint says of itself, a status of 429 or 503, or requests that wait in vLLM's gauge; never how long an answer took,
-because a long answer is not a slow server.
+the room that they leave is taken (as Linux has it, tcp_is_cwnd_limited).
+
+Congestion is what the endpoint says of itself, a status of 429 or 503, or requests that wait in vLLM's gauge; never how
+long an answer took, because a long answer is not a slow server.
 """
 
 from dataclasses import dataclass

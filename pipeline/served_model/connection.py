@@ -22,7 +22,7 @@ from yarl import URL
 from pipeline.hostile import one_line
 from pipeline.served_model.completion import ChatCompletion, RequestFailed, parse_completion
 from pipeline.served_model.refusals import CONNECTION, TIMEOUT, refusal, retry_after_s, said
-from pipeline.served_model.settings import Asking, Key
+from pipeline.served_model.settings import Key, ServedSettings
 from schemas.errors import BackendError, RecipeError
 
 CONNECT_TIMEOUT_S = 10.0
@@ -141,11 +141,11 @@ class Connection:
 
 
 @asynccontextmanager
-async def connect(url: str, key: Key, asking: Asking) -> AsyncIterator[Connection]:
+async def connect(url: str, key: Key, settings: ServedSettings) -> AsyncIterator[Connection]:
     """Connections to one endpoint, closed at the end; without a key none is sent, whatever the environment holds."""
-    longest = asking.extra_body.get("max_completion_tokens")
-    n_tokens = longest if isinstance(longest, int) else asking.max_tokens
-    seconds = asking.timeout_s + n_tokens / asking.slowest_tokens_per_s
+    longest = settings.extra_body.get("max_completion_tokens")
+    n_tokens = longest if isinstance(longest, int) else settings.max_tokens
+    seconds = settings.timeout_s + n_tokens / settings.slowest_tokens_per_s
     headers = {"Authorization": f"Bearer {key.value}"} if key.value else {}
     timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT_S)
     options = {"timeout": timeout, "allow_redirects": False, "headers": headers, **_proxy(url, headers)}

@@ -18,6 +18,9 @@ class Load(NamedTuple):
     n_samples: int
 
 
+NOTHING = Load(0, 0)
+
+
 @dataclass
 class Endpoint:
     """One endpoint, what is on its way there, and whether it can be asked."""
@@ -45,12 +48,11 @@ class Endpoint:
         """After a rest, until an answer shows that it is back, there is room for one request."""
         return self.rests_until <= now and (not self.is_on_trial if self.n_rests else self.window.has_room)
 
-    def begin(self, load: Load) -> "Place":
+    def slot(self) -> "Slot":
+        """Room for one request, taken until it is given back."""
         self.window.begin()
-        self.n_tokens += load.n_tokens
-        self.n_samples += load.n_samples
         self.is_on_trial = self.n_rests > 0
-        return Place(self, load, self.era)
+        return Slot(self, self.era)
 
     def is_back(self) -> None:
         self.n_failures = 0
@@ -65,18 +67,29 @@ class Endpoint:
 
 
 @dataclass(slots=True)
-class Place:
-    """A request's place at an endpoint, from before it is sent until it is done."""
+class Slot:
+    """Room for one request at an endpoint, from before it is sent until it is done."""
 
     endpoint: Endpoint
-    load: Load
     era: int
+    load: Load = NOTHING
+    is_taken: bool = True
 
     @property
     def is_current(self) -> bool:
         return self.era == self.endpoint.era
 
-    def leave(self, *, answered: bool) -> None:
+    def put(self, load: Load) -> None:
+        """A request is sent from here."""
+        self.load = load
+        self.endpoint.n_tokens += load.n_tokens
+        self.endpoint.n_samples += load.n_samples
+
+    def give_back(self, *, answered: bool = False) -> None:
+        """The request is done, or never was."""
+        if not self.is_taken:
+            return
+        self.is_taken = False
         endpoint = self.endpoint
         endpoint.window.end(answered=answered)
         endpoint.n_tokens -= self.load.n_tokens

@@ -11,13 +11,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from pipeline.served_model.abilities import Abilities
+from pipeline.served_model.capabilities import Capabilities
 from pipeline.served_model.completion import ChatCompletion, RequestFailed
 from pipeline.served_model.congestion import Window
 from pipeline.served_model.connection import Unreached, allow_open_files, connect
-from pipeline.served_model.endpoint import Endpoint, Load, Place
+from pipeline.served_model.endpoint import Endpoint, Load, Slot
 from pipeline.served_model.refusals import CONNECTION, SERVER_ERROR, TIMEOUT
-from pipeline.served_model.settings import Asking, Key
+from pipeline.served_model.settings import Key, ServedSettings
 from schemas.errors import BackendError
 
 FAILURES_IN_A_ROW = 5
@@ -29,62 +29,81 @@ class Endpoints:
     """All endpoints of a model, and who waits for one of them."""
 
     every: list[Endpoint]
-    can: Abilities
+    can: Capabilities
     patience_s: float
     broken: BackendError | None = None
     """Why nothing more can be asked."""
     down_since: float | None = None
     """Since when no endpoint could be asked; None: one can."""
-    waiting: "deque[tuple[asyncio.Future[Place], Load]]" = field(default_factory=deque)
-    for_room: "deque[asyncio.Future[None]]" = field(default_factory=deque)
+    owed: "deque[asyncio.Future[Slot]]" = field(default_factory=deque)
+    """Who waits with a request that was taken, and comes before `waiting`."""
+    waiting: "deque[asyncio.Future[Slot]]" = field(default_factory=deque)
+    """Who waits to take one."""
 
-    async def send(self, body: bytes, load: Load) -> ChatCompletion:
-        """Send a request to an endpoint, once; what could not be sent is sent again as soon as an endpoint is there.
+    async def send(self, body: bytes, load: Load, slot: Slot | None = None) -> ChatCompletion:
+        """Send a request once, from a slot; what could not be sent is sent again as soon as an endpoint is there.
 
         Raises RequestFailed where it failed by itself, and BackendError where nothing more can be asked.
         """
         while True:
-            place, answered = await self._place(load), False
+            slot, answered = slot or await self.slot(is_owed=True), False
+            slot.put(load)
             try:
-                completion = await place.endpoint.connection.complete(body)
+                completion = await slot.endpoint.connection.complete(body)
                 answered = True
-                self._is_back(place.endpoint)
+                self._is_back(slot.endpoint)
                 return completion
             except Unreached as gone:
-                if place.is_current:
-                    self._rest(place.endpoint, f"cannot be reached ({gone})")
+                if slot.is_current:
+                    self._rest(slot.endpoint, f"cannot be reached ({gone})")
             except RequestFailed as failure:
-                self._failed(place, failure)
+                self._failed(slot, failure)
                 raise
             except BackendError as error:
                 self.fail(error)
                 raise
             finally:
-                place.leave(answered=answered)
-                # Whoever got an answer takes the room itself, unless others wait who were there before.
-                if self.waiting or not answered:
-                    self.wake()
+                self.give_back(slot, answered=answered)
+            slot = None
 
-    @property
-    def has_room(self) -> bool:
-        """Whether a new request could be sent at once."""
-        return not self.waiting and self._best() is not None
+    async def slot(self, *, is_owed: bool = False) -> Slot:
+        """Room for one request, at the endpoint with the least outstanding; `is_owed`: for one that was taken.
 
-    async def changed(self) -> None:
-        """Wait until there may be room."""
-        waiter = asyncio.get_running_loop().create_future()
-        self.for_room.append(waiter)
-        await waiter
+        Raises BackendError where nothing more can be asked.
+        """
+        if self.broken:
+            raise BackendError(str(self.broken))
+        if not (self.owed or self.waiting) and (best := self._best()):
+            return best.slot()
+        waiter: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
+        (self.owed if is_owed else self.waiting).append(waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and not waiter.exception():
+                self.give_back(waiter.result())
+            raise
 
-    def wake_all(self) -> None:
-        """Let everybody who waits for room look again."""
-        while self.for_room:
-            self._wake_one()
+    def give_back(self, slot: Slot, *, answered: bool = False) -> None:
+        """A request is done, or none was sent: somebody else may have the room."""
+        slot.give_back(answered=answered)
+        self.wake()
 
     def fail(self, error: BackendError) -> None:
         """Send nothing more; what is in flight may still come back."""
         self.broken = self.broken or error
         self.wake()
+
+    def wake(self) -> None:
+        """Give those who wait, in their order, what there is."""
+        while (queue := self.owed or self.waiting) and (self.broken or (best := self._best())):
+            waiter = queue.popleft()
+            if waiter.done():
+                continue
+            if self.broken:
+                waiter.set_exception(BackendError(str(self.broken)))
+            elif best:
+                waiter.set_result(best.slot())
 
     async def watch(self, endpoint: Endpoint) -> None:
         """Look at an endpoint's gauge about once a second while it is asked, until it shows that it has none."""
@@ -101,23 +120,6 @@ class Endpoints:
             endpoint.window.looked(n_waiting, endpoint.n_samples)
             self.wake()
 
-    async def _place(self, load: Load) -> Place:
-        if self.broken:
-            raise BackendError(str(self.broken))
-        if not self.waiting and (best := self._best()):
-            place = best.begin(load)
-            if self.for_room and self.has_room:
-                self._wake_one()
-            return place
-        waiter: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
-        self.waiting.append((waiter, load))
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and not waiter.exception():
-                waiter.result().leave(answered=False)
-            raise
-
     def _best(self) -> Endpoint | None:
         """The endpoint with room that has the least outstanding."""
         now = _now()
@@ -125,34 +127,13 @@ class Endpoints:
             return self.every[0] if self.every[0].has_room(now) else None
         return min((e for e in self.every if e.has_room(now)), key=lambda e: e.n_tokens, default=None)
 
-    def wake(self) -> None:
-        """Give those who wait, in their order, what there is."""
-        while self.waiting and (self.broken or (best := self._best())):
-            waiter, load = self.waiting.popleft()
-            if waiter.done():
-                continue
-            if self.broken:
-                waiter.set_exception(BackendError(str(self.broken)))
-            elif best:
-                waiter.set_result(best.begin(load))
-        if self.broken:
-            self.wake_all()
-        elif self.for_room and self.has_room:
-            self._wake_one()
-
-    def _wake_one(self) -> None:
-        """Let one who waits for room look; whoever takes some wakes the next."""
-        waiter = self.for_room.popleft()
-        if not waiter.done():
-            waiter.set_result(None)
-
     def _is_back(self, endpoint: Endpoint) -> None:
         endpoint.is_back()
         self.down_since, self.can.has_answered = None, True
 
-    def _failed(self, place: Place, failure: RequestFailed) -> None:
+    def _failed(self, slot: Slot, failure: RequestFailed) -> None:
         """What the failure of a request says of its endpoint."""
-        endpoint = place.endpoint
+        endpoint = slot.endpoint
         self.can.has_answered = self.can.has_answered or failure.status is not None
         if failure.status in (429, 503):
             endpoint.window.congested()
@@ -163,7 +144,7 @@ class Endpoints:
             self._wait()
         elif failure.kind not in (CONNECTION, TIMEOUT, SERVER_ERROR):
             self._is_back(endpoint)
-        elif place.is_current:
+        elif slot.is_current:
             endpoint.n_failures += 1
             if endpoint.n_rests or endpoint.n_failures >= FAILURES_IN_A_ROW:
                 self._rest(endpoint, failure.text)
@@ -216,13 +197,15 @@ def _now() -> float:
 
 
 @asynccontextmanager
-async def open_endpoints(urls: Sequence[str], key: Key, asking: Asking, can: Abilities) -> AsyncIterator[Endpoints]:
+async def open_endpoints(
+    urls: Sequence[str], key: Key, settings: ServedSettings, can: Capabilities
+) -> AsyncIterator[Endpoints]:
     """Connections to every endpoint, closed at the end, and a look at the gauge of each."""
-    allow_open_files(asking.concurrency * len(urls))
+    allow_open_files(settings.concurrency * len(urls))
     async with AsyncExitStack() as stack:
-        connections = [await stack.enter_async_context(connect(url, key, asking)) for url in urls]
-        every = [Endpoint(connection, Window(asking.concurrency)) for connection in connections]
-        endpoints = Endpoints(every, can, asking.patience_s)
+        connections = [await stack.enter_async_context(connect(url, key, settings)) for url in urls]
+        every = [Endpoint(connection, Window(settings.concurrency)) for connection in connections]
+        endpoints = Endpoints(every, can, settings.patience_s)
         watching = [asyncio.create_task(endpoints.watch(endpoint)) for endpoint in every]
         try:
             yield endpoints

@@ -26,6 +26,9 @@ _OVERFLOW = re.compile(
 )
 """How servers say that a prompt does not fit: OpenAI, vLLM, SGLang, llama.cpp and TGI have no common code for it."""
 
+LONGER_CONTEXT = "ask shorter questions, or give the model a longer context (vLLM: max_model_len)"
+"""What to do about prompts that do not fit."""
+
 
 def said(content: bytes, otherwise: str) -> tuple[str, str]:
     """Message and code of a refusal, from the places where servers put them.
@@ -54,7 +57,7 @@ def refusal(status: int, text: str, code: str, key: Key) -> RequestFailed | Back
     if status == 429:
         kind = RATE_LIMIT
     elif _OVERFLOW.search(text) or code == "context_length_exceeded":
-        kind = CONTEXT_OVERFLOW
+        return RequestFailed(CONTEXT_OVERFLOW, f"{text.rstrip('.')}; {LONGER_CONTEXT}", status)
     elif code in ("content_filter", "content_policy_violation"):
         kind = CONTENT_FILTER
     elif status == 408:

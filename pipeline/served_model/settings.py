@@ -2,12 +2,12 @@
 
 import os
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, JsonValue, field_validator
 
 from schemas.errors import RecipeError
-from schemas.recipe import Settings, mutable
+from schemas.recipe import SamplingSettings, mutable
 
 OURS = frozenset(
     {"model", "messages", "temperature", "top_p", "max_tokens", "stop", "n", "stream", "logprobs", "response_format"}
@@ -28,17 +28,9 @@ class Key:
 NO_KEY = Key()
 
 
-class Asking(Settings):
+class ServedSettings(SamplingSettings):
     """How samples are drawn from a served model, and how it is asked for them."""
 
-    temperature: float = Field(
-        1.0, ge=0, le=10, description="Sampling temperature; 0, the most probable token, only for planners and judges."
-    )
-    top_p: float = Field(1.0, gt=0, le=1, description="Sample from the most probable tokens of this total probability.")
-    max_tokens: int = Field(2048, ge=1, description="Longest answer in tokens, thinking included.")
-    stop: list[Annotated[str, Field(min_length=1)]] = Field(
-        [], max_length=16, description="Strings that end an answer and are cut off; OpenAI takes four."
-    )
     omit: list[Literal["temperature", "top_p", "max_tokens"]] = Field(
         [], description="Settings that are not sent, for models that refuse them; the server's own defaults then count."
     )

@@ -5,13 +5,16 @@ that does not know schemas: it stays text, which the plans stage reads as Markdo
 """
 
 import json
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 
+from pipeline.generators import Reply
 from pipeline.hostile import one_line
 
 SCHEMA_VIOLATED = "schema_violated"
@@ -31,6 +34,28 @@ def schema_fields(schema: Mapping[str, Any], how: str) -> dict[str, Any]:
 def schema_key(schema: Mapping[str, Any] | None) -> str:
     """What two equal schemas share; empty where there is none."""
     return "" if schema is None else json.dumps(schema, sort_keys=True)
+
+
+def held_to_schema(reply: Reply, key: str) -> Reply:
+    """The reply, or a failure where it is complete and violates the schema with this key; empty: there is none.
+
+    What the failure says of model and tokens stays: it was paid for.
+    """
+    is_complete = key and reply.finish_reason == "stop" and reply.text
+    why = violation(reply.text or "", key) if is_complete else None
+    if why is None:
+        return reply
+    return replace(reply, text=None, reasoning=None, finish_reason="error", error_kind=SCHEMA_VIOLATED, error=why)
+
+
+def tell_unfit(where: str, why: str) -> None:
+    """Say, in the log, that answers are no longer held to a schema that a backend cannot follow."""
+    logging.getLogger(__name__).warning(
+        "%s cannot hold answers to the schema of plans (%s); it goes on without: answers are checked, and read as "
+        "Markdown where they are no JSON. Set `structured` to what it can do, or to 'off'",
+        where,
+        one_line(why, 300),
+    )
 
 
 def violation(text: str, key: str) -> str | None:

@@ -1,1 +1,1 @@
-"""vLLM inside this process: one engine, kept in a thread of its own, and what it is asked."""
+"""vLLM itself: where it is installed, its servers on this machine, and its engine inside this process."""

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from pipeline.hostile import one_line
-from pipeline.served_model.installation import installation
-from pipeline.served_model.last_error import explained
-from pipeline.served_model.launch import CPU_ENVIRONMENT, flags, log_folder
 from pipeline.vllm_model import warden
+from pipeline.vllm_model.installation import installation
+from pipeline.vllm_model.last_error import explained
+from pipeline.vllm_model.launch import CPU_ENVIRONMENT, flags, log_folder
 from schemas.errors import CurationError, RecipeError
 
 POLL_S = 0.2

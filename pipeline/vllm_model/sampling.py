@@ -10,9 +10,9 @@ from typing import Any
 from pipeline.generators import CONTEXT_OVERFLOW, Reply, Request, failed_reply
 from pipeline.hostile import one_line
 from pipeline.served_model.completion import ChatCompletion, replies
-from pipeline.served_model.last_error import explained
-from pipeline.served_model.refusals import BAD_REQUEST
-from pipeline.served_model.structured import SCHEMA_VIOLATED, schema_key, violation
+from pipeline.served_model.refusals import BAD_REQUEST, LONGER_CONTEXT
+from pipeline.served_model.structured import SCHEMA_VIOLATED, held_to_schema, schema_key, tell_unfit
+from pipeline.vllm_model.last_error import explained
 from pipeline.vllm_model.running import Running
 
 _OPENS_THINKING = re.compile(r"<think(?:ing)?>\s*\Z", re.IGNORECASE)
@@ -42,6 +42,8 @@ class Sampler:
     """Fields of vLLM's SamplingParams."""
     template_values: Mapping[str, Any] = field(default_factory=dict)
     follows_schema: bool = True
+    unfit: set[str] = field(default_factory=set)
+    """Keys of the schemas that vLLM cannot follow."""
 
     async def replies(self, part: Sequence[Request]) -> list[Reply]:
         """A reply to each of these samples of one prompt; BackendError where the engine is gone."""
@@ -87,18 +89,33 @@ class Sampler:
 
     async def _sampled(self, prompt: Prompt, part: Sequence[Request], key: str) -> list[Reply]:
         """One request of the engine's; answers that violate the schema with this key are failures."""
+        from vllm.exceptions import VLLMClientError
+
+        is_sent = bool(key) and key not in self.unfit
+        try:
+            output = await self._output(prompt, len(part), key if is_sent else "")
+        except VLLMClientError as error:
+            if not is_sent:
+                raise
+            output = await self._output(prompt, len(part), "")
+            if key not in self.unfit:
+                tell_unfit("vllm_engine", str(error))
+            self.unfit.add(key)
+        return [_counted(held_to_schema(reply, key)) for reply in self._read(prompt, part, output)]
+
+    async def _output(self, prompt: Prompt, n: int, key: str) -> Any:
+        """What vLLM samples, held to the schema with this key; VLLMClientError where it cannot do what is asked."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
         params = SamplingParams(
             **self.sampling,
-            n=len(part),
+            n=n,
             structured_outputs=StructuredOutputsParams(json=key) if key else None,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         (output,) = [out async for out in self.running.llm.generate(prompt.engine_input, params, uuid.uuid4().hex)]
-        found = self._read(prompt, part, output)
-        return [_checked(request, reply, key) for request, reply in zip(part, found, strict=True)]
+        return output
 
     def _read(self, prompt: Prompt, part: Sequence[Request], output: Any) -> list[Reply]:
         choices = [
@@ -139,14 +156,15 @@ class Sampler:
         return {"content": content, "reasoning": reasoning}
 
 
-def _checked(request: Request, reply: Reply, key: str) -> Reply:
-    is_whole = key and reply.finish_reason == "stop" and reply.text
-    why = violation(reply.text or "", key) if is_whole else None
-    return replace(failed_reply(request, SCHEMA_VIOLATED, why), failed_attempts=(SCHEMA_VIOLATED,)) if why else reply
+def _counted(reply: Reply) -> Reply:
+    """A failure counts as an attempt that failed."""
+    return replace(reply, failed_attempts=(reply.error_kind,)) if reply.error_kind else reply
 
 
 def _overflow(request: Request, n_tokens: int, n_context: int) -> Reply:
-    error = f"the prompt has {n_tokens} tokens, and the model's context of {n_context} leaves none for an answer"
+    error = (
+        f"the prompt has {n_tokens} tokens, and a context of {n_context} leaves none for an answer; {LONGER_CONTEXT}"
+    )
     return replace(failed_reply(request, CONTEXT_OVERFLOW, error), n_prompt_tokens=n_tokens)
 
 

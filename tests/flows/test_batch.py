@@ -18,6 +18,7 @@ from pipeline.checks import check
 from pipeline.journal import journal_folder, leftover
 from pipeline.lock import locked
 from pipeline.resolve import Resolved, resolve
+from pipeline.served_model.refusals import LONGER_CONTEXT
 from pipeline.store import Run, open_run
 from schemas.errors import WorkOwed
 from schemas.recipe_file import load_recipe
@@ -223,7 +224,8 @@ def test_output_and_error_files_may_come_in_any_order(waiting: Path, coldstart: 
     assert "12 samples taken, 12 of them failed (context_overflow 12); 36 of" in take(coldstart, waiting, errors)
     assert "36 samples taken; 0 of the same step" in take(coldstart, waiting, *halves)
     failed = open_run(str(waiting / "run")).read(Rollouts).filter(error_kind="context_overflow")
-    assert failed["error"].unique().to_list() == ["HTTP 400: This model's maximum context length is 512 tokens"]
+    said = "HTTP 400: This model's maximum context length is 512 tokens"
+    assert failed["error"].unique().to_list() == [f"{said}; {LONGER_CONTEXT}"]
     assert failed["text"].is_null().all()
 
 

@@ -19,12 +19,12 @@ from scipy.stats import fisher_exact
 
 from pipeline import plugins
 from pipeline.generators import Reply, Request, ctranslate2_model, openai_server, vllm_server
-from pipeline.served_model import launch
-from pipeline.served_model.installation import vllm_python
 from pipeline.sources import Prompt, procedural
 from pipeline.verifiers import Rollout
 from pipeline.verifiers import procedural as verifier
 from pipeline.verify import judge
+from pipeline.vllm_model import launch
+from pipeline.vllm_model.installation import vllm_python
 from schemas.recipe_file import Origin
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -62,7 +62,7 @@ def test_thinking_is_told_apart(engine: Any) -> None:
 def test_an_answer_follows_its_schema(engine: Any) -> None:
     found = engine.ask(requests(f"plan {PROBLEM}", 8, PLAN)).replies
     assert all(len(json.loads(reply.text)["steps"]) >= 2 for reply in found), found
-    (free,) = engine.ask(requests(f"plan {PROBLEM}", 1, PLAN), structured=False).replies
+    (free,) = engine.ask(requests(f"plan {PROBLEM}", 1, PLAN), structured="off").replies
     assert free.text.startswith("Strategy:")
 
 

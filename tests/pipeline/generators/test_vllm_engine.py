@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline import plugins
-from pipeline.generators import Request, vllm_engine
+from pipeline.generators import vllm_engine
 from pipeline.generators.vllm_engine import Config
 from schemas.errors import RecipeError
 from schemas.recipe_file import Origin
@@ -66,24 +66,6 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_what_other_settings_decide_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match="cannot be set here"):
         configure(**settings)
-
-
-def requests(n_prompts: int, n: int) -> list[Request]:
-    return [
-        Request(f"{p}-{i}", "s", str(p), i, [{"role": "user", "content": str(p)}])
-        for p in range(n_prompts)
-        for i in range(n)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("settings", "sizes"),
-    [({}, [64, 36, 64, 36]), ({"concurrency": 50}, [50, 50, 50, 50]), ({"temperature": 0}, [1] * 200)],
-)
-def test_samples_of_a_prompt_are_asked_for_together(settings: dict[str, Any], sizes: list[int]) -> None:
-    parts = list(vllm_engine._parts(requests(2, 100), configure(**settings)))
-    assert [len(part) for part in parts] == sizes
-    assert all(len({request.source_key for request in part}) == 1 for part in parts)
 
 
 def test_the_notice_of_the_model_goes_onto_the_card() -> None:

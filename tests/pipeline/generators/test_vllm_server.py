@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from pipeline.generators import Reply, Request, vllm_server
 from pipeline.generators.vllm_server import Config
-from pipeline.served_model import launch, replica
-from pipeline.served_model.installation import PYTHON_VARIABLE, Installation, vllm_python
+from pipeline.vllm_model import launch, replica
+from pipeline.vllm_model.installation import PYTHON_VARIABLE, Installation, vllm_python
 from schemas.errors import BackendError, RecipeError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -187,7 +187,7 @@ def test_gpus_that_cannot_be_divided_are_refused(settings: Any, changes: dict[st
 
 
 def test_without_vllm_the_command_that_installs_it_is_shown(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.served_model.installation.vllm_python", lambda: None)
+    monkeypatch.setattr("pipeline.vllm_model.installation.vllm_python", lambda: None)
     with pytest.raises(RecipeError, match="vLLM is not installed; install it with `make vllm-gpu`"):
         vllm_server.identity(settings(python=""))
 
@@ -233,7 +233,7 @@ def test_kill_9_of_us_leaves_nothing_of_the_real_vllm(vllm: str) -> None:
     code = """
 import asyncio, sys
 from pipeline.generators import vllm_server
-from pipeline.served_model import launch
+from pipeline.vllm_model import launch
 async def hold():
     async with vllm_server.open_generator(vllm_server.Config(path=sys.argv[1], python=sys.argv[2])):
         (running,) = launch._running.values()

@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 
 from pipeline.generators import Reply, Request
-from pipeline.served_model.abilities import abilities
-from pipeline.served_model.asking import open_servers
-from pipeline.served_model.settings import Asking
+from pipeline.served_model.capabilities import capabilities
+from pipeline.served_model.client import open_servers
+from pipeline.served_model.settings import ServedSettings
 
 Answer = Callable[["ModelServer", web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 
@@ -236,7 +236,7 @@ def faults() -> type[Faults]:
 @pytest.fixture(autouse=True)
 def nothing_is_known() -> None:
     """A port may come back as another server."""
-    abilities.cache_clear()
+    capabilities.cache_clear()
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ def answer() -> Callable[..., list[Reply]]:
         urls = [server.url for server in (servers if isinstance(servers, list) else [servers])]
 
         async def collect() -> list[Reply]:
-            async with open_servers(urls, "m", Asking(**{"max_attempts": 2, **settings})) as generate:
+            async with open_servers(urls, "m", ServedSettings(**{"max_attempts": 2, **settings})) as generate:
                 return [reply async for reply in generate(requests)]
 
         return sorted(asyncio.run(collect()), key=lambda reply: reply.rollout_id)

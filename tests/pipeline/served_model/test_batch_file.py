@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.generators import Request
 from pipeline.plan_schema import PLAN_SCHEMA
-from pipeline.served_model.asking import body
 from pipeline.served_model.batch_file import (
     check_requests_file,
     lines,
@@ -18,10 +17,12 @@ from pipeline.served_model.batch_file import (
     require_answers,
     write_requests,
 )
-from pipeline.served_model.settings import Asking
+from pipeline.served_model.prompt import body
+from pipeline.served_model.refusals import LONGER_CONTEXT
+from pipeline.served_model.settings import ServedSettings
 from schemas.errors import SchemaError
 
-ASKING = Asking()
+ASKING = ServedSettings()
 OVERFLOW = "This model's maximum context length is 512 tokens, however you requested 600 tokens"
 SAID = {"message": OVERFLOW, "code": 400}
 
@@ -55,7 +56,7 @@ def kind_of(line: bytes) -> str | None:
 @pytest.mark.parametrize("name", ["requests.jsonl", "requests.jsonl.gz"])
 def test_a_line_is_the_body_of_a_live_request(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    asking = Asking(stop=["END"], extra_body={"top_k": 20}, structured="json_schema")
+    asking = ServedSettings(stop=["END"], extra_body={"top_k": 20}, structured="json_schema")
     requests = [request(1), request(2, schema=PLAN_SCHEMA)]
     assert write_requests(str(path), iter(requests), asking, "m") == 2
     text = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
@@ -147,7 +148,7 @@ def test_failures_are_told_apart(line: bytes, kind: str) -> None:
 
 def test_a_failure_says_what_the_server_said() -> None:
     reply = reply_to(request(), read_answer(answered(refused(400, OVERFLOW))), ASKING, "m")
-    assert (reply.text, reply.error) == (None, f"HTTP 400: {OVERFLOW}")
+    assert (reply.text, reply.error) == (None, f"HTTP 400: {OVERFLOW}; {LONGER_CONTEXT}")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_a_plan_is_held_to_its_schema() -> None:
     answer = read_answer(answered({"status_code": 200, "body": completion('{"strategy": "", "steps": []}')}))
     held = request(schema=PLAN_SCHEMA)
     assert reply_to(held, answer, ASKING, "m").error_kind == "schema_violated"
-    assert reply_to(held, answer, Asking(structured="off"), "m").error_kind is None
+    assert reply_to(held, answer, ServedSettings(structured="off"), "m").error_kind is None
 
 
 # --- what is no answer -------------------------------------------------------------------------------------------

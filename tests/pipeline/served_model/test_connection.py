@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.served_model.refusals import refusal, retry_after_s, said
+from pipeline.served_model.refusals import LONGER_CONTEXT, refusal, retry_after_s, said
 from pipeline.served_model.settings import NO_KEY, Key
 from schemas.errors import BackendError
 
@@ -64,11 +64,11 @@ def test_a_server_that_speaks_no_tls_is_not_asked_for_ever(model_server: Any, an
 
 
 def test_what_overflows_says_what_the_server_said(model_server: Any, faults: Any, answer: Any, prompts: Any) -> None:
-    words = "This model's maximum context length is 10 tokens, and your prompt has 12."
-    model_server.misbehave = lambda _: faults.status(400, words)
+    words = "This model's maximum context length is 10 tokens, and your prompt has 12"
+    model_server.misbehave = lambda _: faults.status(400, f"{words}.")
     replies = answer(model_server, prompts("a", "b"))
     assert [(r.error_kind, r.error, r.failed_attempts) for r in replies] == [
-        ("context_overflow", f"HTTP 400: {words}", ("context_overflow",))
+        ("context_overflow", f"HTTP 400: {words}; {LONGER_CONTEXT}", ("context_overflow",))
     ] * 2
 
 

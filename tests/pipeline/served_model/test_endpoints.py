@@ -14,8 +14,8 @@ import pytest
 
 from pipeline.generators import Reply
 from pipeline.served_model import connection
-from pipeline.served_model.asking import open_servers
-from pipeline.served_model.settings import Asking
+from pipeline.served_model.client import open_servers
+from pipeline.served_model.settings import ServedSettings
 from schemas.errors import BackendError, RecipeError
 
 pytestmark = pytest.mark.server
@@ -85,7 +85,7 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing(model_server: Any,
         model_server.start()
 
     async def collect() -> None:
-        async with open_servers([model_server.url], "m", Asking()) as generate:
+        async with open_servers([model_server.url], "m", ServedSettings()) as generate:
             async for reply in generate(prompts(*range(200))):
                 found.append(reply)
                 if len(found) == 50:

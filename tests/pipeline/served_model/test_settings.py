@@ -3,19 +3,19 @@
 import pytest
 from pydantic import ValidationError
 
-from pipeline.served_model.settings import NO_KEY, Asking, key_of
+from pipeline.served_model.settings import NO_KEY, ServedSettings, key_of
 from schemas.errors import RecipeError
 from schemas.recipe import identity_fields
 
 
 def test_how_hard_a_server_is_asked_is_no_identity() -> None:
-    names = set(identity_fields(Asking()))
+    names = set(identity_fields(ServedSettings()))
     assert names == {"temperature", "top_p", "max_tokens", "stop", "omit", "extra_body", "structured"}
 
 
 def test_what_has_a_setting_of_its_own_cannot_be_smuggled_in() -> None:
     with pytest.raises(ValidationError, match="structured_outputs cannot be set here"):
-        Asking(extra_body={"structured_outputs": {"regex": "x"}})
+        ServedSettings(extra_body={"structured_outputs": {"regex": "x"}})
 
 
 def test_a_key_never_shows(monkeypatch: pytest.MonkeyPatch) -> None:

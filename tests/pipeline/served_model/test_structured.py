@@ -66,6 +66,7 @@ def test_one_that_violates_it_again_is_a_row_with_its_reason(model_server: Any, 
     (reply,) = answer(model_server, prompts("a", schema=SCHEMA))
     assert (reply.text, reply.error_kind, reply.error) == (None, "schema_violated", "$: 'n' is a required property")
     assert reply.failed_attempts == ("schema_violated", "schema_violated")
+    assert (reply.model, reply.n_prompt_tokens, reply.n_completion_tokens) == ("m", 7, 4)  # it was paid for
 
 
 def test_of_samples_asked_together_only_the_wrong_one_is_asked_for_again(
@@ -99,8 +100,8 @@ def test_a_server_that_ignores_the_schema_answers_in_text(model_server: Any, ans
         (501, "not implemented"),
     ],
 )
-def test_a_schema_that_is_refused_is_left_out_from_then_on(
-    model_server: Any, faults: Any, answer: Any, prompts: Any, status: int, message: str
+def test_a_schema_that_is_refused_is_left_out_from_then_on_and_this_is_said_once(
+    model_server: Any, faults: Any, answer: Any, prompts: Any, caplog: Any, status: int, message: str
 ) -> None:
     refusal = faults.status(status, message)
     model_server.misbehave = lambda body: refusal if "response_format" in body else None
@@ -109,6 +110,10 @@ def test_a_schema_that_is_refused_is_left_out_from_then_on(
     assert [reply.text for reply in replies] == ["## Plan"] * 2
     assert ["response_format" in body for body in model_server.asked] == [True, False, False]
     assert [len(reply.failed_attempts) for reply in replies] == [1, 0]
+    (said,) = [record.message for record in caplog.records if "cannot hold answers" in record.message]
+    assert model_server.url in said
+    assert message in said
+    assert "Set `structured`" in said
 
 
 def test_with_structured_off_no_answer_is_checked(model_server: Any, answer: Any, prompts: Any) -> None:

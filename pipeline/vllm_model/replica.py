@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.served_model import keeper
-from pipeline.served_model.last_error import explained
+from pipeline.vllm_model import keeper
+from pipeline.vllm_model.last_error import explained
 from schemas.errors import BackendError, RecipeError
 
 MAX_RESTARTS = 5
@@ -24,7 +24,10 @@ HEALTH_TIMEOUT_S = 5.0
 
 
 class Replica:
-    """A server on a port of this machine. `failure` is why it is gone for good; None while it runs or starts."""
+    """A server on a port of this machine. `failure` is why it is gone for good; None while it runs or starts.
+
+    `was_healthy`: whether it has ever answered.
+    """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], port: int, log: Path) -> None:
         self.port = port
@@ -32,7 +35,7 @@ class Replica:
         self.failure: BackendError | RecipeError | None = None
         self._command = [sys.executable, "-I", keeper.__file__, str(GRACE_S), *command, "--port", str(port)]
         self._environment = dict(environment)
-        self._was_healthy = False
+        self.was_healthy = False
         self._is_stopping = False
         self._change = threading.Lock()
         self._process = self._started()
@@ -48,7 +51,7 @@ class Replica:
             return False
         finally:
             connection.close()
-        self._was_healthy = self._was_healthy or answers
+        self.was_healthy = self.was_healthy or answers
         return answers
 
     def ask_to_stop(self) -> None:
@@ -85,8 +88,8 @@ class Replica:
                 self._close_pipe()
                 if self._is_stopping:
                     return
-                if not self._was_healthy or n_restarts == MAX_RESTARTS:
-                    what = f"vLLM ended {n_restarts + 1} times" if self._was_healthy else "vLLM did not start"
+                if not self.was_healthy or n_restarts == MAX_RESTARTS:
+                    what = f"vLLM ended {n_restarts + 1} times" if self.was_healthy else "vLLM did not start"
                     self.failure = explained(self.log, what)
                     return
                 n_restarts += 1

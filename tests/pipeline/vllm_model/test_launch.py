@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.served_model import installation, launch, replica
-from pipeline.served_model.installation import Installation, vllm_python
-from pipeline.served_model.launch import Launch, Servers, servers
+from pipeline.vllm_model import installation, launch, replica
+from pipeline.vllm_model.installation import Installation, vllm_python
+from pipeline.vllm_model.launch import Launch, Servers, servers
 from schemas.errors import BackendError, RecipeError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -108,14 +108,34 @@ def test_a_server_that_dies_is_started_again_at_the_same_place(fake_vllm: str) -
     assert ask(url, "/pid") != before
 
 
-def test_a_server_that_keeps_dying_is_given_up_and_says_why(fake_vllm: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replica, "MAX_RESTARTS", 1)
+def kill_for_good(one: replica.Replica) -> None:
+    """Kill a server as often as it is started again."""
+    url = f"http://127.0.0.1:{one.port}/v1"
+    for _ in range(replica.MAX_RESTARTS + 1):
+        assert wait_until(one.is_healthy)
+        os.kill(ask(url, "/pid"), signal.SIGKILL)
+        assert wait_until(lambda: not is_there(url))
+    assert wait_until(lambda: one.failure is not None)
+
+
+def test_a_server_that_keeps_dying_is_given_up_and_says_why(fake_vllm: str) -> None:
     running = start(launched(fake_vllm))
-    for _ in range(2):
-        os.kill(ask(start(launched(fake_vllm)).urls[0], "/pid"), signal.SIGKILL)
-        assert wait_until(lambda: not is_there(running.urls[0]))
-    assert wait_until(running.failure)
-    assert "vLLM ended 2 times: was ended by SIGKILL; out of memory" in str(running.failure())
+    kill_for_good(running.replicas[0])
+    assert "vLLM ended 6 times: was ended by SIGKILL; out of memory" in str(running.failure())
+
+
+def test_a_replica_that_is_gone_for_good_is_done_without(fake_vllm: str) -> None:
+    running = start(launched(fake_vllm, n=2))
+    gone, other = running.replicas
+    kill_for_good(gone)
+    assert running.failure() is None
+    assert start(launched(fake_vllm, n=2)) is running
+    assert other.is_healthy()
+
+
+def test_a_replica_that_never_came_up_ends_the_start(fake_vllm: str) -> None:
+    with pytest.raises(BackendError, match="out of memory"):
+        start(launched(fake_vllm, "out-of-memory", n=2))
 
 
 def test_what_waits_for_servers_that_are_gone_ends_with_their_error(fake_vllm: str) -> None:
@@ -196,8 +216,8 @@ def test_old_logs_go(fake_vllm: str, tmp_path: Path) -> None:
 
 HOLDER = """
 import asyncio, sys, time, urllib.request
-from pipeline.served_model import launch, replica
-from pipeline.served_model.installation import installation
+from pipeline.vllm_model import launch, replica
+from pipeline.vllm_model.installation import installation
 replica.GRACE_S = 0.5
 started = launch.Launch(installation(sys.argv[1]), ("--model", "m", "--fake", "deaf"))
 running = asyncio.run(launch.servers(started, 60))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from pipeline.served_model.last_error import INSTALL
+from pipeline.vllm_model.last_error import INSTALL
 from schemas.errors import RecipeError
 
 PYTHON_VARIABLE = "COLDSTART_VLLM_PYTHON"

@@ -1,9 +1,10 @@
-"""Which model vLLM loads: a name on the Hugging Face Hub, or a folder on this machine."""
+"""Which model vLLM loads, a name on the Hugging Face Hub or a folder on this machine, and with which arguments."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from pipeline.local_model.folder import model_digest
 from schemas.errors import RecipeError
@@ -14,9 +15,18 @@ READ = frozenset(
 )
 """Suffixes of the files in a model's folder that decide what it says; what is in subfolders is not read."""
 
+OURS = frozenset({"model", "model_tag", "revision", "served_model_name", "host", "port", "uds", "api_key", "config"})
+"""Arguments that other settings decide, or that are decided here."""
+
+DEFAULTS: Mapping[str, Any] = {
+    # Weak models else fill their budget with JSON white space.
+    "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+}
+CPU_DEFAULTS: Mapping[str, Any] = {"enforce_eager": True}  # compiling takes longer than it saves
+
 
 class Checkpoint(Settings):
-    """The settings that name a model; one of `model` and `path` is set."""
+    """The settings that name a model, one of `model` and `path`, and how vLLM loads it."""
 
     model: str = Field("", max_length=500, description="The model's name on the Hugging Face Hub; or give its `path`.")
     path: str = Field(
@@ -29,6 +39,17 @@ class Checkpoint(Settings):
     revision: str = Field(
         "", max_length=500, description="Commit, tag or branch of `model`; empty: the newest, which may change."
     )
+
+    arguments: dict[Annotated[str, Field(pattern=r"^[a-zA-Z][\w.-]*$")], JsonValue] = Field(
+        {},
+        description="Arguments of vLLM's command line, such as max_model_len = 16384 or reasoning_parser = 'qwen3'; "
+        "true and false switch a flag on and off.",
+    )
+
+    @field_validator("arguments")
+    @classmethod
+    def _adds(cls, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        return without({name.replace("-", "_"): value for name, value in arguments.items()}, OURS)
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:
@@ -47,6 +68,11 @@ class Checkpoint(Settings):
     def location(self) -> str:
         """What vLLM is given as the model."""
         return self.model or str(self._folder())
+
+    def all_arguments(self, *, is_cpu: bool, **defaults: Any) -> dict[str, Any]:
+        """Those of the recipe, and what it leaves open: `defaults` and our own."""
+        revision = {"revision": self.revision} if self.revision else {}
+        return {**DEFAULTS, **(CPU_DEFAULTS if is_cpu else {}), **defaults, **revision, **self.arguments}
 
     def identified(self) -> dict[str, Any]:
         """What the model is, for an identity: its name and revision, or the digest of its files; never a path."""
@@ -70,3 +96,10 @@ class Checkpoint(Settings):
                 "*.safetensors)"
             )
         return folder
+
+
+def without(given: dict[str, JsonValue], taken: frozenset[str]) -> dict[str, JsonValue]:
+    """What is given; ValueError where some of it is not for the recipe to give."""
+    if found := sorted(taken & given.keys()):
+        raise ValueError(f"{', '.join(found)} cannot be set here: it is decided by the other settings or by Coldstart")
+    return given

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.served_model.installation import Installation, vllm_python
-from pipeline.served_model.last_error import explained
-from pipeline.served_model.replica import Replica
+from pipeline.vllm_model.installation import Installation
+from pipeline.vllm_model.last_error import explained
+from pipeline.vllm_model.replica import Replica
 from schemas.errors import BackendError, RecipeError
-
-__all__ = ["Launch", "Servers", "flags", "servers", "vllm_python"]
 
 KEPT_LOGS = 20
 POLL_S = 0.3
@@ -79,11 +77,16 @@ class Servers:
         return failures[0] if all(failures) else None
 
     async def healthy(self, timeout_s: float) -> None:
-        """Wait until every replica answers; raises the error of the first that cannot, or will not in time."""
+        """Wait until every replica answers; raises the error of the first that cannot, or will not in time.
+
+        One that did answer once, and is gone for good, is done without while another is there.
+        """
         deadline = time.monotonic() + timeout_s
         for replica in self.replicas:
             while not await asyncio.to_thread(replica.is_healthy):
                 if replica.failure is not None:
+                    if replica.was_healthy and not self.failure():
+                        break
                     raise replica.failure
                 if time.monotonic() > deadline:
                     late = f"vLLM was not ready after start_timeout_s = {timeout_s:g} seconds"

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from pipeline.generators import Reply, Request
-from pipeline.served_model.asking import body, open_servers
+from pipeline.served_model.client import open_servers
 from pipeline.served_model.congestion import INITIAL
-from pipeline.served_model.settings import Asking
+from pipeline.served_model.prompt import body
+from pipeline.served_model.settings import ServedSettings
 from schemas.errors import BackendError
 
 pytestmark = pytest.mark.server
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.server
 
 def test_a_body_holds_what_the_settings_say_and_nothing_else(prompts: Any) -> None:
     (request,) = prompts("a", schema={"type": "object"})
-    asking = Asking(temperature=0.5, stop=["x"], omit=["top_p"], extra_body={"top_k": 5}, structured="off")
+    asking = ServedSettings(temperature=0.5, stop=["x"], omit=["top_p"], extra_body={"top_k": 5}, structured="off")
     sent = {"temperature": 0.5, "max_tokens": 2048, "stop": ["x"], "top_k": 5}
     assert body(request, asking, "m") == {"model": "m", "messages": request.messages, **sent}
     assert body(request, asking, "m", n=3, counts=True).items() >= {"n": 3, "return_token_ids": True}.items()
@@ -37,7 +38,7 @@ def test_requests_are_taken_only_as_there_is_room_for_them(model_server: Any, pr
             yield request
 
     async def ahead() -> list[int]:
-        async with open_servers([model_server.url], "m", Asking(concurrency=4)) as generate:
+        async with open_servers([model_server.url], "m", ServedSettings(concurrency=4)) as generate:
             return [n_taken - n async for n in count(generate(requests()))]
 
     async def count(replies: Any) -> Any:
@@ -63,7 +64,7 @@ def test_requests_may_end_early_and_what_was_taken_comes_back(model_server: Any,
     async def collect() -> int:
         nonlocal is_spent
         n = 0
-        async with open_servers([model_server.url], "m", Asking(concurrency=4)) as generate:
+        async with open_servers([model_server.url], "m", ServedSettings(concurrency=4)) as generate:
             async for reply in generate(requests()):
                 n += bool(reply.text)
                 is_spent = n >= 10
@@ -81,7 +82,7 @@ def test_an_error_of_whoever_gives_the_requests_comes_through(model_server: Any,
         raise KeyError("mine")
 
     async def collect() -> None:
-        async with open_servers([model_server.url], "m", Asking()) as generate:
+        async with open_servers([model_server.url], "m", ServedSettings()) as generate:
             async for _ in generate(requests()):
                 pass
 
@@ -91,7 +92,7 @@ def test_an_error_of_whoever_gives_the_requests_comes_through(model_server: Any,
 
 def test_one_opening_serves_one_call_after_the_other(model_server: Any, prompts: Any) -> None:
     async def collect() -> list[str | None]:
-        async with open_servers([model_server.url], "m", Asking()) as generate:
+        async with open_servers([model_server.url], "m", ServedSettings()) as generate:
             return [reply.text for _ in range(3) for reply in [r async for r in generate(prompts("a", "b"))]]
 
     assert sorted(map(str, asyncio.run(collect()))) == [f"sample {k}" for k in range(6)]
@@ -99,7 +100,7 @@ def test_one_opening_serves_one_call_after_the_other(model_server: Any, prompts:
 
 def test_two_calls_at_once_share_the_room(model_server: Any, prompts: Any) -> None:
     async def collect() -> list[int]:
-        async with open_servers([model_server.url], "m", Asking(concurrency=1)) as generate:
+        async with open_servers([model_server.url], "m", ServedSettings(concurrency=1)) as generate:
 
             async def count(n: int) -> int:
                 return len([reply async for reply in generate(prompts(*range(n)))])
@@ -119,7 +120,7 @@ def test_nothing_to_ask_is_nothing_to_wait_for(answer: Any) -> None:
 
 def test_closing_early_hangs_up_and_leaves_no_task(model_server: Any, faults: Any, prompts: Any) -> None:
     async def first() -> int:
-        async with open_servers([model_server.url], "m", Asking()) as generate:
+        async with open_servers([model_server.url], "m", ServedSettings()) as generate:
             found = generate(prompts(*range(4)))
             async for _ in found:
                 while len(model_server.asked) < 4:
@@ -256,7 +257,7 @@ def test_in_a_storm_nothing_is_lost_or_doubled_and_every_failed_attempt_is_told(
         model_server.start()
 
     async def collect() -> None:
-        asking = Asking(max_attempts=20, timeout_s=0.25, slowest_tokens_per_s=1e5)
+        asking = ServedSettings(max_attempts=20, timeout_s=0.25, slowest_tokens_per_s=1e5)
         async with open_servers([model_server.url], "m", asking) as generate:
             async for reply in generate(prompts(*range(1000))):
                 found.append(reply)
@@ -279,7 +280,7 @@ def test_what_no_setting_of_ours_can_mend_is_raised_after_what_came_back(
     found: list[str] = []
 
     async def collect() -> None:
-        async with open_servers([model_server.url], "m", Asking(concurrency=1)) as generate:
+        async with open_servers([model_server.url], "m", ServedSettings(concurrency=1)) as generate:
             async for reply in generate(prompts(*range(9))):
                 found.append(reply.rollout_id)
                 model_server.misbehave = lambda _: faults.status(402)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.served_model.last_error import explained, last_error
+from pipeline.vllm_model.last_error import explained, last_error
 from schemas.errors import BackendError, RecipeError
 
 WORKER = "(Worker pid=14052) ERROR 11-21 12:12:03 [multiproc_executor.py:1063] "

@@ -13,7 +13,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
 T = TypeVar("T")
 
 
-async def persist(first: RequestFailed, send: Callable[[], Awaitable[T]], max_attempts: int, failed: list[str]) -> T:
+async def retrying(first: RequestFailed, send: Callable[[], Awaitable[T]], max_attempts: int, failed: list[str]) -> T:
     """What `send` brings after a first attempt that failed, in up to `max_attempts` attempts, the first included.
 
     The kind of each that failed is added to `failed`. Pauses are random, up to a limit that doubles; where the server
@@ -33,13 +33,13 @@ async def persist(first: RequestFailed, send: Callable[[], Awaitable[T]], max_at
             failed.append(failure.kind)
             raise
 
-    retrying = AsyncRetrying(
+    attempts = AsyncRetrying(
         stop=stop_after_attempt(max_attempts),
         wait=_pause_s,
         retry=retry_if_exception(lambda error: isinstance(error, RequestFailed) and _passes(error)),
         reraise=True,
     )
-    return await retrying(again)
+    return await attempts(again)
 
 
 def _passes(failure: RequestFailed) -> bool:

@@ -9,17 +9,16 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
-
-from pydantic_core import to_json
 
 from pipeline.generators import Generate, Reply, Request, failed_reply, samples_by_prompt
-from pipeline.served_model.abilities import Abilities, Wish, abilities
-from pipeline.served_model.attempts import persist
+from pipeline.served_model.capabilities import Capabilities, Features, capabilities
 from pipeline.served_model.completion import BAD_RESPONSE, ChatCompletion, RequestFailed, replies
-from pipeline.served_model.endpoints import Endpoints, Load, open_endpoints
-from pipeline.served_model.settings import NO_KEY, Asking, Key
-from pipeline.served_model.structured import SCHEMA_VIOLATED, schema_fields, schema_key, violation
+from pipeline.served_model.endpoint import Slot
+from pipeline.served_model.endpoints import Endpoints, open_endpoints
+from pipeline.served_model.prompt import Prompt
+from pipeline.served_model.retries import retrying
+from pipeline.served_model.settings import NO_KEY, Key, ServedSettings
+from pipeline.served_model.structured import SCHEMA_VIOLATED, held_to_schema, schema_key, tell_unfit
 from schemas.errors import BackendError
 
 MAX_CHOICES = 64
@@ -28,66 +27,21 @@ MAX_CHOICES = 64
 Arrived = Callable[[list[Reply]], None]
 
 
-def body(request: Request, asking: Asking, model: str, n: int = 1, counts: bool = False) -> dict[str, Any]:
-    """The JSON of a request for `n` samples; `counts`: with the token ids of each, where the server has them."""
-    sampling = {"temperature": asking.temperature, "top_p": asking.top_p, "max_tokens": asking.max_tokens}
-    fields: dict[str, Any] = {
-        "model": model,
-        "messages": request.messages,
-        **{name: value for name, value in sampling.items() if name not in asking.omit},
-        **asking.extra_body,
-    }
-    if asking.stop:
-        fields["stop"] = asking.stop
-    if asking.logprobs:
-        fields["logprobs"] = True
-    if n > 1:
-        fields["n"] = n
-    if counts:
-        fields["return_token_ids"] = True
-    if request.response_schema is not None:
-        fields |= schema_fields(request.response_schema, asking.structured)
-    return fields
-
-
 @asynccontextmanager
-async def open_servers(urls: Sequence[str], model: str, asking: Asking, key: Key = NO_KEY) -> AsyncIterator[Generate]:
+async def open_servers(
+    urls: Sequence[str], model: str, settings: ServedSettings, key: Key = NO_KEY
+) -> AsyncIterator[Generate]:
     """Ask the servers at `urls`, which all have `model`; what is in flight when this closes is cancelled.
 
     `generate` raises BackendError where no server can be reached, access is refused or the model is not there.
     """
-    can = abilities(tuple(urls), model)
-    async with open_endpoints(urls, key, asking, can) as endpoints:
-        asker = _Asker(endpoints, asking, model, can)
+    can = capabilities(tuple(urls), model)
+    async with open_endpoints(urls, key, settings, can) as endpoints:
+        asker = _Asker(endpoints, settings, model, can)
         try:
             yield asker.generate
         finally:
             await _cancelled(asker.pulling)
-
-
-@dataclass
-class _Prompt:
-    """What is sent for one prompt: a body is written once for all samples that are asked for in the same way."""
-
-    request: Request
-    asking: Asking
-    model: str
-    schema: str
-    """Key of the schema that answers are held to; empty: to none."""
-    shows_counts: bool = False
-    """Whether its first sample shows if the server counts the tokens of each."""
-    written: dict[Wish, bytes] = field(default_factory=dict)
-
-    def body(self, wish: Wish) -> bytes:
-        if wish not in self.written:
-            is_refused = self.schema and not wish.schema
-            request = replace(self.request, response_schema=None) if is_refused else self.request
-            self.written[wish] = to_json(body(request, self.asking, self.model, wish.n, wish.counts))
-        return self.written[wish]
-
-    def load(self, n: int) -> Load:
-        n_chars = sum(len(message["content"]) for message in self.request.messages)
-        return Load(n_chars / 4 + n * self.asking.max_tokens, n)
 
 
 @dataclass
@@ -105,9 +59,9 @@ class _Asker:
     """Requests on their way to the endpoints."""
 
     endpoints: Endpoints
-    asking: Asking
+    settings: ServedSettings
     model: str
-    can: Abilities
+    can: Capabilities
     pulling: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     async def generate(self, requests: Iterable[Request]) -> AsyncIterator[Reply]:
@@ -127,31 +81,34 @@ class _Asker:
     async def _pull(self, pull: _Pull) -> None:
         """Ask for everything; after a BackendError, what is in flight was paid for and still comes back."""
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(self.asking.concurrency * len(self.endpoints.every)):
+            for _ in range(self.settings.concurrency * len(self.endpoints.every)):
                 tasks.create_task(self._work(pull))
         if self.endpoints.broken:
             raise self.endpoints.broken
 
     async def _work(self, pull: _Pull) -> None:
         """Take the samples of one prompt after the other, each when there is room to send them."""
-        while not (pull.is_over or self.endpoints.broken):
-            if not self.endpoints.has_room:
-                await self.endpoints.changed()
-            elif group := next(pull.groups, None):
-                await self._ask_group(group, pull.arrived.put_nowait)
-            else:
-                pull.is_over = True
-                self.endpoints.wake_all()
-        self.endpoints.wake()  # another call may want the room that this one leaves
+        while not pull.is_over:
+            try:
+                slot = await self.endpoints.slot()
+            except BackendError:
+                return
+            try:
+                if not pull.is_over and (group := next(pull.groups, None)):
+                    await self._ask_group(group, slot, pull.arrived.put_nowait)
+                else:
+                    pull.is_over = True
+            finally:
+                self.endpoints.give_back(slot)
 
-    async def _ask_group(self, group: list[Request], arrived: Arrived) -> None:
+    async def _ask_group(self, group: list[Request], slot: Slot, arrived: Arrived) -> None:
         """Ask for the samples of one prompt: one first, where they would go out together but for what is not known."""
-        prompt = _Prompt(group[0], self.asking, self.model, self._schema(group[0]))
-        if len(group) > 1 and self.asking.count_tokens and self.can.counts_each is None and self._is_together:
+        prompt = Prompt(group[0], self.settings, self.model, self._schema(group[0]), slot)
+        if len(group) > 1 and self.settings.count_tokens and self.can.counts_each is None and self._is_together:
             prompt.shows_counts = True
             await self._ask(prompt, group[:1], arrived)
             group = group[1:]
-        together = self._is_together and (self.can.counts_each or not self.asking.count_tokens)
+        together = self._is_together and (self.can.counts_each or not self.settings.count_tokens)
         if len(group) <= (n := MAX_CHOICES if together else 1):
             await self._ask(prompt, group, arrived)
         else:
@@ -159,18 +116,18 @@ class _Asker:
 
     @property
     def _is_together(self) -> bool:
-        return self.can.takes_n is not False and self.asking.temperature > 0  # vLLM refuses several equal answers
+        return self.can.takes_n is not False and self.settings.temperature > 0  # vLLM refuses several equal answers
 
     def _schema(self, request: Request) -> str:
-        return schema_key(request.response_schema) if self.asking.structured != "off" else ""
+        return schema_key(request.response_schema) if self.settings.structured != "off" else ""
 
-    async def _ask_in_parts(self, prompt: _Prompt, group: list[Request], n: int, arrived: Arrived) -> None:
+    async def _ask_in_parts(self, prompt: Prompt, group: list[Request], n: int, arrived: Arrived) -> None:
         async with asyncio.TaskGroup() as tasks:
             for start in range(0, len(group), n):
                 tasks.create_task(self._ask(prompt, group[start : start + n], arrived))
 
     async def _ask(
-        self, prompt: _Prompt, part: list[Request], arrived: Arrived, failed: Sequence[str] = (), is_last: bool = False
+        self, prompt: Prompt, part: list[Request], arrived: Arrived, failed: Sequence[str] = (), is_last: bool = False
     ) -> None:
         """Ask for samples in one request, once more for wrong answers, and one by one for those that were left out.
 
@@ -186,7 +143,7 @@ class _Asker:
             first, *others = [failed_reply(request, failure.kind, failure.text) for request in part]
             return arrived([replace(first, failed_attempts=tuple(attempts)), *others])
         found, wrong = self._read(prompt, part, completion)
-        if is_last or self.asking.max_attempts == 1:
+        if is_last or self.settings.max_attempts == 1:
             found, wrong = [*found, *wrong], []
         if found:
             if attempts:
@@ -200,42 +157,46 @@ class _Asker:
         if left := part[len(completion.choices) :]:
             await self._ask_in_parts(prompt, left, 1, arrived)
 
-    def _read(
-        self, prompt: _Prompt, part: list[Request], completion: ChatCompletion
-    ) -> tuple[list[Reply], list[Reply]]:
+    def _read(self, prompt: Prompt, part: list[Request], completion: ChatCompletion) -> tuple[list[Reply], list[Reply]]:
         """Replies, and those among them that are worth another try; each that failed counts its own failure."""
         found: list[Reply] = []
         wrong: list[Reply] = []
-        for request, reply in zip(part, replies(completion, part, self.model), strict=False):
-            is_whole = prompt.schema and reply.finish_reason == "stop" and reply.text
-            if is_whole and (why := violation(reply.text or "", prompt.schema)):
-                reply = failed_reply(request, SCHEMA_VIOLATED, why)
+        for reply in replies(completion, part, self.model):
+            reply = held_to_schema(reply, prompt.schema)
             if reply.error_kind:
                 reply = replace(reply, failed_attempts=(reply.error_kind,))
             (wrong if reply.error_kind in (BAD_RESPONSE, SCHEMA_VIOLATED) else found).append(reply)
         return found, wrong
 
-    async def _complete(self, prompt: _Prompt, n: int, attempts: list[str]) -> ChatCompletion:
+    async def _complete(self, prompt: Prompt, n: int, attempts: list[str]) -> ChatCompletion:
         """One completion, if need be without what the server refuses; attempts that failed are added to `attempts`."""
-        wish = self.can.wish(n, prompt.shows_counts or (self.asking.count_tokens and n > 1), prompt.schema)
-        refused: tuple[str, Wish] | None = None
+        counts = prompt.shows_counts or (self.settings.count_tokens and n > 1)
+        features = self.can.worth_asking(n, counts, prompt.schema)
+        refused: tuple[str, Features, str] | None = None
         while True:
-            content, load = prompt.body(wish), prompt.load(wish.n)
+            content, load = prompt.body(features), prompt.load(features.n)
+            slot, prompt.slot = prompt.slot, None
             try:
                 try:
-                    completion = await self.endpoints.send(content, load)
+                    completion = await self.endpoints.send(content, load, slot)
                 except RequestFailed as first:
                     send = partial(self.endpoints.send, content, load)
-                    completion = await persist(first, send, self.asking.max_attempts, attempts)
+                    completion = await retrying(first, send, self.settings.max_attempts, attempts)
             except RequestFailed as failure:
-                if (part := self.can.refused(wish, failure)) is None:
+                if (name := self.can.refused(features, failure)) is None:
                     raise
-                refused, wish = (part, wish), wish.without(part)
+                refused, features = (name, features, failure.text), features.without(name)
             else:
                 if refused:
-                    self.can.lacks(*refused)
-                self.can.learn(wish, completion)
+                    self._lacks(*refused)
+                self.can.learn(features, completion)
                 return completion
+
+    def _lacks(self, name: str, features: Features, why: str) -> None:
+        """A request succeeded without the feature that had failed with it; who asked for a schema is told."""
+        if name == "schema" and features.schema not in self.can.takes_schema:
+            tell_unfit(" and ".join(endpoint.connection.url for endpoint in self.endpoints.every[:3]), why)
+        self.can.lacks(name, features)
 
 
 def _raise(task: "asyncio.Task[None]") -> None:

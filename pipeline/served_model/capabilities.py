@@ -21,7 +21,7 @@ _NAMES = {
 }
 
 
-class Wish(NamedTuple):
+class Features(NamedTuple):
     """What a request asks for beyond a plain answer."""
 
     n: int = 1
@@ -30,12 +30,12 @@ class Wish(NamedTuple):
     schema: str = ""
     """Key of the schema that is sent; empty: none is."""
 
-    def without(self, name: str) -> "Wish":
+    def without(self, name: str) -> "Features":
         return self._replace(**{name: self._field_defaults[name]})
 
 
 @dataclass
-class Abilities:
+class Capabilities:
     """What is known of a server; None: not tried yet."""
 
     takes_n: bool | None = None
@@ -44,33 +44,34 @@ class Abilities:
     """By schema: a server may know schemas and yet not be able to compile one."""
     has_answered: bool = False
 
-    def wish(self, n: int, counts: bool, schema: str) -> Wish:
+    def worth_asking(self, n: int, counts: bool, schema: str) -> Features:
         """What is worth asking for."""
-        return Wish(n, counts and self.counts_each is not False, schema if self.takes_schema.get(schema, True) else "")
+        is_taken = self.takes_schema.get(schema, True)
+        return Features(n, counts and self.counts_each is not False, schema if is_taken else "")
 
-    def refused(self, wish: Wish, failure: RequestFailed) -> str | None:
-        """The part of a wish that a failure may be about, the one that it names first; None where it is not."""
+    def refused(self, features: Features, failure: RequestFailed) -> str | None:
+        """The feature that a failure may be about, the one that it names first; None where it is not."""
         unproven = []
         if failure.status in REFUSED and failure.kind in (BAD_REQUEST, SERVER_ERROR):
-            unproven += ["schema"] if wish.schema and wish.schema not in self.takes_schema else []
-            unproven += ["counts"] if wish.counts and self.counts_each is None else []
+            unproven += ["schema"] if features.schema and features.schema not in self.takes_schema else []
+            unproven += ["counts"] if features.counts and self.counts_each is None else []
         if unproven or failure.status in REFUSED or failure.kind == SERVER_ERROR:
-            unproven += ["n"] if wish.n > 1 and self.takes_n is None else []
+            unproven += ["n"] if features.n > 1 and self.takes_n is None else []
         return min(unproven, key=lambda name: not _NAMES[name].search(failure.text), default=None)
 
-    def learn(self, wish: Wish, completion: ChatCompletion) -> None:
-        """An answer shows what of its wish was granted."""
-        if wish.counts:
+    def learn(self, features: Features, completion: ChatCompletion) -> None:
+        """An answer shows which of the features it was asked for are there."""
+        if features.counts:
             self.counts_each = completion.counts_each
-        if wish.n > 1:
-            self.takes_n = len(completion.choices) >= wish.n
-        if wish.schema:
-            self.takes_schema[wish.schema] = True
+        if features.n > 1:
+            self.takes_n = len(completion.choices) >= features.n
+        if features.schema:
+            self.takes_schema[features.schema] = True
 
-    def lacks(self, name: str, wish: Wish) -> None:
-        """The part of a wish without which a request succeeded that had failed with it."""
+    def lacks(self, name: str, features: Features) -> None:
+        """A request succeeded without the feature that had failed with it."""
         if name == "schema":
-            self.takes_schema[wish.schema] = False
+            self.takes_schema[features.schema] = False
         elif name == "counts":
             self.counts_each = False
         else:
@@ -78,6 +79,6 @@ class Abilities:
 
 
 @lru_cache(maxsize=64)
-def abilities(urls: tuple[str, ...], model: str) -> Abilities:
+def capabilities(urls: tuple[str, ...], model: str) -> Capabilities:
     """The one object of this process for these servers and model."""
-    return Abilities()
+    return Capabilities()

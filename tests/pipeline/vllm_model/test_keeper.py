@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.served_model import keeper
+from pipeline.vllm_model import keeper
 
 STUBBORN = """
 import os, signal, subprocess, sys, time
