@@ -146,9 +146,10 @@ async def connect(url: str, key: Key, settings: ServedSettings) -> AsyncIterator
     longest = settings.extra_body.get("max_completion_tokens")
     n_tokens = longest if isinstance(longest, int) else settings.max_tokens
     seconds = settings.timeout_s + n_tokens / settings.slowest_tokens_per_s
-    headers = {"Authorization": f"Bearer {key.value}"} if key.value else {}
+    access = {"Authorization": f"Bearer {key.value}"} if key.value else {}
+    proxy, headers = _proxy(url)
     timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT_S)
-    options = {"timeout": timeout, "allow_redirects": False, "headers": headers, **_proxy(url, headers)}
+    options = {"timeout": timeout, "allow_redirects": False, "headers": access | headers, **proxy}
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -157,10 +158,10 @@ async def connect(url: str, key: Key, settings: ServedSettings) -> AsyncIterator
         yield Connection(session, url, key, URL(f"{url}/chat/completions"), seconds, options)
 
 
-def _proxy(url: str, headers: dict[str, str]) -> dict[str, Any]:
+def _proxy(url: str) -> tuple[dict[str, Any], dict[str, str]]:
     """The proxy of the environment (HTTPS_PROXY, NO_PROXY and their like) for an endpoint; never for this machine.
 
-    It is told its own password, which for http stands among the `headers` of a request.
+    As options of a request and headers beside its own: a proxy is told its password, for http in those of the request.
     """
     parts = urlsplit(url)
     found = URL(urllib.request.getproxies().get(parts.scheme, ""))
@@ -169,14 +170,12 @@ def _proxy(url: str, headers: dict[str, str]) -> dict[str, Any]:
         or found.scheme not in ("http", "https")
         or urllib.request.proxy_bypass(parts.netloc)
     ):
-        return {}
+        return {}, {}
     access = {}
     if found.user:
         secret = base64.b64encode(f"{found.user}:{found.password or ''}".encode()).decode()
         access = {"Proxy-Authorization": f"Basic {secret}"}
-    if parts.scheme == "http":
-        headers |= access
-    return {"proxy": found.with_user(None), "proxy_headers": access}
+    return {"proxy": found.with_user(None), "proxy_headers": access}, access if parts.scheme == "http" else {}
 
 
 def _is_loopback(host: str) -> bool:
