@@ -26,6 +26,7 @@ from typing import Any
 
 from pipeline.generators import Request, openai_server, vllm_engine, vllm_server
 from pipeline.vllm_model.launch import Servers, servers
+from pipeline.vllm_model.running import is_cpu_build
 
 TINY = Path(__file__).resolve().parents[1] / "data/models/tiny"
 
@@ -157,7 +158,7 @@ def _in_a_process(model: str, work: Work, arguments: Mapping[str, Any]) -> Itera
     ours()  # sets vLLM's environment, before anything imports it
     from vllm import LLM, SamplingParams  # only this benchmark asks vLLM itself
 
-    llm = LLM(model=model, **vllm_engine._arguments(config))
+    llm = LLM(model=model, **config.all_arguments(is_cpu=is_cpu_build(), disable_log_stats=True))
     tokenizer = llm.get_tokenizer()
     params = SamplingParams(n=work.n_samples, temperature=1, max_tokens=work.n_tokens, ignore_eos=True)
 
