@@ -12,4 +12,6 @@ _SPEC.loader.exec_module(_STAND_IN)
 
 model_server = _STAND_IN.model_server
 faults = _STAND_IN.faults
+prompts = _STAND_IN.prompts
 nothing_is_known = _STAND_IN.nothing_is_known
+pytest_collection_modifyitems = _STAND_IN.pytest_collection_modifyitems

@@ -53,12 +53,6 @@ def test_a_model_of_the_hub_is_its_name_and_revision() -> None:
     assert (found["generator"], found["model"], found["revision"]) == ("vllm_engine", "a/b", "c")
 
 
-@pytest.mark.usefixtures("installed")
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="there is no such folder"):
-        vllm_engine.identity(configure(path=str(tmp_path / "nowhere")))
-
-
 @pytest.mark.parametrize(
     "settings",
     [{"arguments": {"served-model-name": "x"}}, {"sampling": {"n": 2}}, {"sampling": {"seed": 1}}],

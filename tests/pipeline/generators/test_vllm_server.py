@@ -1,6 +1,9 @@
+"""How vLLM is started for a recipe, and that a run goes on where it dies; a real one is killed at the end."""
+
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from pipeline.generators import Reply, Request, vllm_server
 from pipeline.generators.vllm_server import Config
@@ -71,6 +73,7 @@ def value_of(arguments: list[str], flag: str) -> str:
     return arguments[arguments.index(flag) + 1]
 
 
+@pytest.mark.server
 def test_replies_name_the_model_and_not_where_it_is(settings: Any) -> None:
     found = replies(settings(), 8)
     assert sorted(reply.rollout_id for reply in found) == [request.rollout_id for request in requests(8)]
@@ -78,12 +81,14 @@ def test_replies_name_the_model_and_not_where_it_is(settings: Any) -> None:
     assert about()["arguments"][:4] == ["--model", str(TINY), "--served-model-name", "tiny"]
 
 
+@pytest.mark.server
 def test_a_server_is_started_once_for_several_steps_and_roles(settings: Any) -> None:
     said = {reply.text for _ in range(2) for reply in replies(settings(), 2)}
     said |= {reply.text for reply in replies(settings(temperature=0.5, max_tokens=9), 2)}
     assert len(said) == 1
 
 
+@pytest.mark.server
 def test_a_server_that_dies_while_it_is_asked_is_waited_for_and_nothing_is_lost(settings: Any) -> None:
     def kill(reply: Reply) -> None:
         if int(reply.rollout_id) == 3 and reply.text is not None:
@@ -95,6 +100,7 @@ def test_a_server_that_dies_while_it_is_asked_is_waited_for_and_nothing_is_lost(
     assert len({reply.text for reply in found}) == 2
 
 
+@pytest.mark.server
 def test_servers_that_are_gone_for_good_end_the_run_with_their_error(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,19 +110,13 @@ def test_servers_that_are_gone_for_good_end_the_run_with_their_error(
 
 
 def test_identity_is_the_contents_of_the_folder_and_the_arguments(settings: Any, tmp_path: Path) -> None:
-    for name in ("config.json", "tokenizer.json", "model.safetensors"):
-        (tmp_path / name).write_bytes((TINY / name).read_bytes())
-    here = vllm_server.identity(settings(path=str(tmp_path)))
-    elsewhere = tmp_path / "b"
-    elsewhere.mkdir()
-    for path in tmp_path.glob("*.*"):
-        (elsewhere / path.name).write_bytes(path.read_bytes())
-    assert vllm_server.identity(settings(path=str(elsewhere), gpus=[0], replicas=2)) == here
-    assert vllm_server.identity(settings(path=str(tmp_path), arguments={"max_model_len": 99})) != here
-    (elsewhere / "README.md").write_text("words about it")
-    assert vllm_server.identity(settings(path=str(elsewhere))) == here
-    (elsewhere / "chat_template.jinja").write_text("{{ 1 }}")
-    assert vllm_server.identity(settings(path=str(elsewhere))) != here
+    copy = shutil.copytree(TINY, tmp_path / "copy")
+    here = vllm_server.identity(settings())
+    assert vllm_server.identity(settings(path=str(copy), gpus=[0], replicas=2, start_timeout_s=9)) == here
+    assert vllm_server.identity(settings(arguments={"max_model_len": 99})) != here
+    assert vllm_server.identity(settings(temperature=0.5)) != here
+    (copy / "chat_template.jinja").write_text("{{ 1 }}")
+    assert vllm_server.identity(settings(path=str(copy))) != here
 
 
 def test_identity_of_a_model_on_the_hub_is_its_name_and_revision(settings: Any) -> None:
@@ -124,28 +124,6 @@ def test_identity_of_a_model_on_the_hub_is_its_name_and_revision(settings: Any) 
     assert {"model": "org/name", "revision": "abc"}.items() <= vllm_server.identity(config).items()
     assert value_of(told(config), "--model") == "org/name"
     assert value_of(told(config), "--revision") == "abc"
-
-
-@pytest.mark.parametrize(
-    ("changes", "text"),
-    [
-        ({"path": ""}, "wanted either model"),
-        ({"model": "org/name"}, "wanted either model"),
-        ({"revision": "abc"}, "revision belongs to model"),
-        ({"arguments": {"served-model-name": "x"}}, "served_model_name cannot be set here"),
-        ({"arguments": {"--max-model-len": 5}}, "should match pattern"),
-    ],
-)
-def test_settings_that_contradict_each_other_are_refused(settings: Any, changes: dict[str, Any], text: str) -> None:
-    with pytest.raises(ValidationError, match=text):
-        settings(**changes)
-
-
-def test_a_folder_without_a_model_is_refused(settings: Any, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="there is no such folder"):
-        vllm_server.identity(settings(path=str(tmp_path / "none")))
-    with pytest.raises(RecipeError, match="no model that vLLM reads"):
-        vllm_server.identity(settings(path=str(tmp_path)))
 
 
 def test_what_is_left_open_is_decided_and_can_be_overridden(settings: Any) -> None:
@@ -184,6 +162,19 @@ def test_gpus_are_divided_between_replicas_and_shared_inside_one(settings: Any) 
 def test_gpus_that_cannot_be_divided_are_refused(settings: Any, changes: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match="cannot be divided evenly"):
         vllm_server.identity(settings(**changes))
+
+
+def test_without_gpus_that_are_known_vllm_itself_looks_for_them(
+    settings: Any, gpu_build: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert vllm_server._launch(settings()).gpus == ((),)
+    with pytest.raises(RecipeError, match="0 GPUs"):
+        vllm_server.identity(settings(replicas=2))
+
+
+def test_the_build_for_cpus_divides_no_gpus(settings: Any) -> None:
+    assert vllm_server._launch(settings(replicas=3)).gpus == ((), (), ())
 
 
 def test_without_vllm_the_command_that_installs_it_is_shown(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,13 @@ from pipeline.served_model.settings import ServedSettings
 Answer = Callable[["ModelServer", web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that starts the stand-in is marked `server`; the others beside it stay among the fast ones."""
+    for item in items:
+        if "model_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("server")
+
+
 class ModelServer:
     """Answers as vLLM does, but first with `faults`, one a request; the last one for ever where it `stays_broken`."""
 
@@ -64,6 +71,11 @@ class ModelServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def n_asked(self) -> list[int]:
+        """How many samples each request asked for."""
+        return [body.get("n", 1) for body in self.asked]
 
     def start(self) -> None:
         """Listen; where it was there before, at the same port."""

@@ -13,19 +13,8 @@ import pytest
 from pipeline.generators import Reply, Request
 from pipeline.served_model.client import open_servers
 from pipeline.served_model.congestion import INITIAL
-from pipeline.served_model.prompt import body
 from pipeline.served_model.settings import ServedSettings
 from schemas.errors import BackendError
-
-pytestmark = pytest.mark.server
-
-
-def test_a_body_holds_what_the_settings_say_and_nothing_else(prompts: Any) -> None:
-    (request,) = prompts("a", schema={"type": "object"})
-    asking = ServedSettings(temperature=0.5, stop=["x"], omit=["top_p"], extra_body={"top_k": 5}, structured="off")
-    sent = {"temperature": 0.5, "max_tokens": 2048, "stop": ["x"], "top_k": 5}
-    assert body(request, asking, "m") == {"model": "m", "messages": request.messages, **sent}
-    assert body(request, asking, "m", n=3, counts=True).items() >= {"n": 3, "return_token_ids": True}.items()
 
 
 def test_requests_are_taken_only_as_there_is_room_for_them(model_server: Any, prompts: Any) -> None:
@@ -111,6 +100,14 @@ def test_two_calls_at_once_share_the_room(model_server: Any, prompts: Any) -> No
     assert model_server.most_in_flight == 1
 
 
+def test_as_many_requests_are_in_flight_at_each_endpoint_as_there_may_be(
+    model_server: Any, second_server: Any, answer: Any, prompts: Any
+) -> None:
+    model_server.delay_s = second_server.delay_s = 0.05
+    assert len(answer([model_server, second_server], prompts(*range(12)), concurrency=2)) == 12
+    assert (model_server.most_in_flight, second_server.most_in_flight) == (2, 2)
+
+
 def test_nothing_to_ask_is_nothing_to_wait_for(answer: Any) -> None:
     class Nobody:
         url = "http://127.0.0.1:1/v1"
@@ -118,15 +115,19 @@ def test_nothing_to_ask_is_nothing_to_wait_for(answer: Any) -> None:
     assert answer(Nobody, []) == []
 
 
-def test_closing_early_hangs_up_and_leaves_no_task(model_server: Any, faults: Any, prompts: Any) -> None:
+@pytest.mark.parametrize("closes_replies", [True, False])
+def test_closing_early_hangs_up_and_leaves_no_task(
+    model_server: Any, faults: Any, prompts: Any, closes_replies: bool
+) -> None:
     async def first() -> int:
         async with open_servers([model_server.url], "m", ServedSettings()) as generate:
             found = generate(prompts(*range(4)))
             async for _ in found:
                 while len(model_server.asked) < 4:
                     await asyncio.sleep(0.01)
-                await found.aclose()
                 break
+            if closes_replies:
+                await found.aclose()
         return len(asyncio.all_tasks())
 
     model_server.faults.extend([faults.body({"choices": [{"message": {"content": "4"}}]}), *[faults.silence] * 3])
@@ -166,32 +167,6 @@ def test_samples_asked_together_tell_a_failed_attempt_once(
     assert [reply.failed_attempts for reply in replies] == [("server_error",), (), ()]
 
 
-def test_a_passing_error_does_not_end_asking_for_several(
-    model_server: Any, faults: Any, answer: Any, prompts: Any
-) -> None:
-    model_server.faults.append(faults.status(500))
-    answer(model_server, prompts("a", "b", n=4), count_tokens=False, concurrency=1)
-    assert [body["n"] for body in model_server.asked] == [4, 4, 4]
-
-
-def test_an_error_that_stays_for_several_but_not_for_one_does(
-    model_server: Any, faults: Any, answer: Any, prompts: Any
-) -> None:
-    model_server.misbehave = lambda body: faults.status(500) if "n" in body else None
-    replies = answer(model_server, prompts("a", "b", n=3), count_tokens=False, concurrency=1)
-    assert [body.get("n", 1) for body in model_server.asked] == [3, 3, *[1] * 6]
-    assert len({reply.text for reply in replies}) == 6
-
-
-def test_a_prompt_that_always_breaks_the_server_does_not_end_asking_for_several(
-    model_server: Any, faults: Any, answer: Any, prompts: Any
-) -> None:
-    model_server.misbehave = lambda body: faults.status(500) if body["messages"][0]["content"] == "poison" else None
-    replies = answer(model_server, prompts("poison", "b", n=3), count_tokens=False, concurrency=1)
-    assert [reply.error_kind for reply in replies] == ["server_error"] * 3 + [None] * 3
-    assert model_server.asked[-1]["n"] == 3
-
-
 def test_an_answer_that_the_server_broke_off_is_asked_for_once_more(
     model_server: Any, faults: Any, answer: Any, prompts: Any
 ) -> None:
@@ -203,11 +178,43 @@ def test_an_answer_that_the_server_broke_off_is_asked_for_once_more(
     assert replies[1].failed_attempts == ("bad_response",)
 
 
-def test_a_prompt_with_one_sample_is_not_asked_for_the_ids_of_its_tokens(
-    model_server: Any, answer: Any, prompts: Any
+def test_what_no_setting_of_ours_can_mend_is_raised_after_what_came_back(
+    model_server: Any, faults: Any, prompts: Any
 ) -> None:
-    answer(model_server, prompts("a"))
-    assert "return_token_ids" not in model_server.asked[0]
+    found: list[str] = []
+
+    async def collect() -> None:
+        async with open_servers([model_server.url], "m", ServedSettings(concurrency=1)) as generate:
+            async for reply in generate(prompts(*range(9))):
+                found.append(reply.rollout_id)
+                model_server.misbehave = lambda _: faults.status(402)
+
+    with pytest.raises(BackendError, match="no credit left"):
+        asyncio.run(collect())
+    assert found[0] == "0-0"
+    assert len(model_server.asked) == len(found) + 1
+
+
+def test_what_was_in_flight_beside_a_failure_that_ends_it_all_comes_back(
+    model_server: Any, faults: Any, prompts: Any
+) -> None:
+    async def by_prompt(server: Any, _: Any, body: dict[str, Any]) -> Any:
+        if body["messages"][0]["content"] == "b":
+            return server.reply(401, {})
+        await asyncio.sleep(0.2)
+        return server.reply(200, server.completion(body))
+
+    found: list[str] = []
+
+    async def collect() -> None:
+        async with open_servers([model_server.url], "m", ServedSettings()) as generate:
+            async for reply in generate(prompts(*"abcd")):
+                found.append(reply.rollout_id)
+
+    model_server.misbehave = lambda _: by_prompt
+    with pytest.raises(BackendError, match="refuses access"):
+        asyncio.run(collect())
+    assert sorted(found) == ["0-0", "2-0", "3-0"]
 
 
 # A storm
@@ -272,20 +279,3 @@ def test_in_a_storm_nothing_is_lost_or_doubled_and_every_failed_attempt_is_told(
     # What was under way when the server died is told too; some of it the server never read.
     assert told["timeout"] + told["connection"] >= storm.n["timeout"] + storm.n["connection"]
     assert 0 <= len(found) + sum(told.values()) - len(model_server.asked) <= 2 * INITIAL
-
-
-def test_what_no_setting_of_ours_can_mend_is_raised_after_what_came_back(
-    model_server: Any, faults: Any, prompts: Any
-) -> None:
-    found: list[str] = []
-
-    async def collect() -> None:
-        async with open_servers([model_server.url], "m", ServedSettings(concurrency=1)) as generate:
-            async for reply in generate(prompts(*range(9))):
-                found.append(reply.rollout_id)
-                model_server.misbehave = lambda _: faults.status(402)
-
-    with pytest.raises(BackendError, match="no credit left"):
-        asyncio.run(collect())
-    assert found[0] == "0-0"
-    assert len(model_server.asked) == len(found) + 1

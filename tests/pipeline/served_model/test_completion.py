@@ -77,6 +77,75 @@ def test_a_half_of_a_character_is_replaced() -> None:
     assert (reply.text, reply.tool_calls) == ("a\ufffdb", '["\ufffd"]')
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": "4", "reasoning": "2 + 2"},
+        {"content": "4", "reasoning": None, "reasoning_content": "2 + 2"},
+        {"content": "<think>2 + 2</think>4"},
+        {"content": "2 + 2</think>\n\n4"},
+    ],
+)
+def test_reasoning_is_found_where_servers_put_it(message: dict[str, Any]) -> None:
+    reply = one(message)
+    assert (reply.reasoning, reply.text) == ("2 + 2", "4")
+
+
+@pytest.mark.parametrize(
+    ("details", "n_tokens"), [({"reasoning_tokens": 2}, 2), ({"reasoning_tokens": 0}, None), (None, None), ({}, None)]
+)
+def test_tokens_of_thinking_are_what_the_server_says_or_null(details: Any, n_tokens: int | None) -> None:
+    usage = {"completion_tokens_details": details}
+    assert one({"content": "4", "reasoning": "2 + 2"}, usage).n_reasoning_tokens == n_tokens
+
+
+def test_no_thinking_has_no_tokens() -> None:
+    assert one(usage={"completion_tokens_details": {"reasoning_tokens": 0}}).n_reasoning_tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("usage", "ids", "n_tokens"),
+    [(None, [5, 6], 2), ({"completion_tokens": 0}, [5, 6], 2), ({"completion_tokens": 9}, [5, 6], 9), (None, [], None)],
+)
+def test_where_the_server_does_not_count_the_ids_of_the_tokens_do(usage: Any, ids: Any, n_tokens: int | None) -> None:
+    assert one(usage=usage, token_ids=ids).n_completion_tokens == n_tokens
+
+
+@pytest.mark.parametrize(
+    ("ended", "finish", "kind"),
+    [
+        ("stop", "stop", None),
+        (None, "stop", None),
+        ("tool_calls", "stop", None),
+        ("length", "length", None),
+        ("content_filter", "error", "content_filter"),
+        ("abort", "error", "bad_response"),
+        ("meteor", "error", "bad_response"),
+    ],
+)
+def test_how_an_answer_ended(ended: str | None, finish: str, kind: str | None) -> None:
+    reply = one(finish_reason=ended)
+    assert (reply.finish_reason, reply.error_kind) == (finish, kind)
+    assert reply.text == (None if kind else "4")
+
+
+def test_a_refusal_in_words_is_an_answer() -> None:
+    reply = one({"content": None, "refusal": "I cannot."})
+    assert (reply.text, reply.error_kind) == ("I cannot.", None)
+
+
+def test_tool_calls_are_kept_as_json() -> None:
+    calls = [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    reply = one({"content": None, "tool_calls": calls})
+    assert json.loads(reply.tool_calls or "") == calls
+    assert one().tool_calls is None
+
+
+def test_log_probabilities_are_averaged() -> None:
+    assert one(logprobs={"content": [{"logprob": -1.0}, {"logprob": -3.0}]}).mean_logprob == -2.0
+    assert one().mean_logprob is None
+
+
 @pytest.mark.parametrize("logprob", [None, "x", float("nan"), float("-inf")])
 def test_a_mean_over_log_probabilities_that_are_not_all_there_is_null(logprob: Any) -> None:
     reply = one(logprobs={"content": [{"logprob": -1.0}, {"logprob": logprob}]})
@@ -114,7 +183,21 @@ def test_odd_names_of_endings_are_shown_on_one_line() -> None:
     assert "\x1b" not in str(reply.error)
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>", b'{"choices": [', b"[" * 100_000, b"1" * 10_000, b"null"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html>",
+        b'{"choices": [',
+        b"[" * 100_000,
+        b"1" * 10_000,
+        b"null",
+        b'"yes"',
+        b'{"choices": []}',
+        b'{"choices": null}',
+        b'{"choices": [{"message": null}]}',
+    ],
+)
 def test_what_is_no_completion_is_said_so(content: bytes) -> None:
     with pytest.raises(RequestFailed) as caught:
         parse_completion(content)

@@ -105,7 +105,6 @@ def test_the_gauge_counts_samples_and_not_requests() -> None:
 # Against a server
 
 
-@pytest.mark.server
 def test_a_server_that_takes_few_at_a_time_is_soon_asked_for_no_more(
     model_server: Any, answer: Any, prompts: Any
 ) -> None:
@@ -117,7 +116,7 @@ def test_a_server_that_takes_few_at_a_time_is_soon_asked_for_no_more(
     assert refused < 200
 
 
-@pytest.mark.server
+@pytest.mark.slow
 def test_what_waits_in_vllm_keeps_the_window_from_growing(
     model_server: Any, second_server: Any, answer: Any, prompts: Any
 ) -> None:
@@ -130,7 +129,6 @@ def test_what_waits_in_vllm_keeps_the_window_from_growing(
     assert crowded.most_in_flight < 0.75 * free.most_in_flight
 
 
-@pytest.mark.server
 def test_a_server_without_a_gauge_is_looked_at_once(model_server: Any, answer: Any, prompts: Any) -> None:
     model_server.delay_s = 2.5
     answer(model_server, prompts("a"))

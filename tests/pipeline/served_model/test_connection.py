@@ -1,15 +1,12 @@
 """What goes wrong with one request is told apart, in one line that says where and what to do."""
 
-from datetime import UTC, datetime
+import socket
 from typing import Any
 
 import pytest
 
-from pipeline.served_model.refusals import LONGER_CONTEXT, refusal, retry_after_s, said
-from pipeline.served_model.settings import NO_KEY, Key
+from pipeline.served_model.refusals import LONGER_CONTEXT
 from schemas.errors import BackendError
-
-pytestmark = pytest.mark.server
 
 
 class At:
@@ -72,21 +69,31 @@ def test_what_overflows_says_what_the_server_said(model_server: Any, faults: Any
     ] * 2
 
 
-@pytest.mark.parametrize("code", ["content_filter", "content_policy_violation"])
-def test_a_prompt_that_a_filter_refuses_is_told_apart(
-    model_server: Any, faults: Any, answer: Any, prompts: Any, code: str
-) -> None:
-    model_server.faults.append(faults.body({"error": {"message": "filtered", "code": code}}, 400))
-    (reply,) = answer(model_server, prompts("a"))
-    assert (reply.error_kind, reply.error) == ("content_filter", "HTTP 400: filtered")
-
-
 def test_an_answer_cut_off_in_the_middle_of_its_json_is_asked_for_again(
     model_server: Any, faults: Any, answer: Any, prompts: Any
 ) -> None:
     model_server.faults.append(faults.body(b'{"choices": [{"message": {"content": "4'))
     (reply,) = answer(model_server, prompts("a"))
     assert (reply.text, reply.failed_attempts) == ("sample 0", ("bad_response",))
+
+
+def test_a_connection_that_breaks_off_in_an_answer_is_tried_again_and_then_a_row(
+    model_server: Any, faults: Any, answer: Any, prompts: Any
+) -> None:
+    model_server.faults.extend([faults.broken_off] * 2)
+    (reply,) = answer(model_server, prompts("a"), max_attempts=1)
+    assert (reply.text, reply.error_kind) == (None, "connection")
+    (reply,) = answer(model_server, prompts("a"))
+    assert (reply.text, reply.failed_attempts) == ("sample 0", ("connection",))
+
+
+def test_a_server_that_says_nothing_is_a_time_out_and_is_hung_up_on(
+    model_server: Any, faults: Any, answer: Any, prompts: Any
+) -> None:
+    model_server.faults.append(faults.silence)
+    (reply,) = answer(model_server, prompts("a"), timeout_s=0.2, slowest_tokens_per_s=2e4, max_attempts=1)
+    assert (reply.error_kind, reply.text) == ("timeout", None)
+    assert model_server.hung_up.get(timeout=20)
 
 
 def test_time_to_answer_grows_with_the_longest_answer(
@@ -118,51 +125,13 @@ def test_a_proxy_of_the_environment_is_asked_for_other_machines(
     assert model_server.keys == [None]
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "words"),
-    [
-        (401, "", "does $K hold the right key?"),
-        (403, "", "does $K hold the right key?"),
-        (402, "", "no credit left"),
-        (429, "insufficient_quota", "no credit left"),
-    ],
-)
-def test_what_somebody_must_mend_ends_it_all(status: int, code: str, words: str) -> None:
-    found = refusal(status, "x", code, Key("secret", "K"))
-    assert isinstance(found, BackendError)
-    assert words in str(found)
-    assert "api_key_env" in str(refusal(401, "x", "", NO_KEY))
-
-
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (b'{"error": {"message": "no", "code": "c"}}', ("no", "c")),
-        (b'{"error": "no"}', ("no", "")),
-        (b'{"message": "no", "type": "t"}', ("no", "t")),
-        (b'{"detail": [{"msg": "no"}]}', ('[{"msg": "no"}]', "")),
-        (b"<html>no</html>", ("<html>no</html>", "")),
-        (b"[]", ("Bad", "")),
-        (b"", ("Bad", "")),
-    ],
-)
-def test_what_a_server_said_is_found_where_it_put_it(content: bytes, found: tuple[str, str]) -> None:
-    assert said(content, "Bad") == found
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("2", 2.0),
-        ("0.5", 0.5),
-        ("-3", 0.0),
-        ("Sat, 21 Nov 2026 12:00:30 GMT", 30.0),
-        ("Sat, 21 Nov 2026 11:00:00 GMT", 0.0),
-        ("Sat, 21 Nov 2026 12:00:30 -0000", 30.0),
-        ("soon", None),
-        ("inf", None),
-        ("", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
-    assert retry_after_s(header, datetime(2026, 11, 21, 12, tzinfo=UTC)) == seconds
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+    model_server: Any, answer: Any, prompts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        assert answer(model_server, prompts("a"))[0].text == "sample 0"

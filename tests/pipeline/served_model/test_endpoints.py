@@ -14,11 +14,13 @@ import pytest
 
 from pipeline.generators import Reply
 from pipeline.served_model import connection
+from pipeline.served_model.capabilities import Capabilities
 from pipeline.served_model.client import open_servers
+from pipeline.served_model.congestion import Window
+from pipeline.served_model.endpoint import Endpoint
+from pipeline.served_model.endpoints import Endpoints
 from pipeline.served_model.settings import ServedSettings
 from schemas.errors import BackendError, RecipeError
-
-pytestmark = pytest.mark.server
 
 
 @pytest.fixture
@@ -27,6 +29,51 @@ def nowhere() -> Any:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return SimpleNamespace(url=f"http://127.0.0.1:{unused.getsockname()[1]}/v1")
+
+
+def with_room(n: int) -> Endpoints:
+    """One endpoint with room for so many requests, to which nothing is sent."""
+    nothing: Any = None
+    return Endpoints([Endpoint(nothing, Window(n))], Capabilities(), patience_s=1)
+
+
+def test_a_request_that_was_taken_comes_before_those_that_are_not() -> None:
+    async def who_is_next() -> tuple[bool, bool]:
+        endpoints = with_room(1)
+        slot = await endpoints.slot()
+        waits = asyncio.create_task(endpoints.slot())
+        is_owed = asyncio.create_task(endpoints.slot(is_owed=True))
+        await asyncio.sleep(0)
+        endpoints.give_back(slot)
+        await asyncio.sleep(0)
+        return waits.done(), is_owed.done()
+
+    assert asyncio.run(who_is_next()) == (False, True)
+
+
+def test_who_goes_away_with_the_room_it_was_given_leaves_it_to_others() -> None:
+    async def in_flight() -> int:
+        endpoints = with_room(1)
+        slot = await endpoints.slot()
+        waits = asyncio.create_task(endpoints.slot())
+        await asyncio.sleep(0)
+        endpoints.give_back(slot)
+        waits.cancel()
+        await asyncio.wait([waits])
+        return endpoints.every[0].window.in_flight
+
+    assert asyncio.run(in_flight()) == 0
+
+
+def test_who_waits_is_told_where_nothing_more_can_be_asked() -> None:
+    async def wait() -> None:
+        endpoints = with_room(1)
+        await endpoints.slot()
+        asyncio.get_running_loop().call_soon(endpoints.fail, BackendError("gone"))
+        await endpoints.slot()
+
+    with pytest.raises(BackendError, match=r"^gone$"):
+        asyncio.run(wait())
 
 
 def test_the_next_request_goes_where_the_least_is_outstanding(
@@ -66,6 +113,14 @@ def test_an_endpoint_that_fails_again_and_again_is_rested(
 def test_no_endpoint_that_ever_answered_ends_it_at_once(nowhere: Any, answer: Any, prompts: Any) -> None:
     with pytest.raises(BackendError, match=rf"^{nowhere.url}: cannot be reached .*; start the server or mend base_url"):
         answer(nowhere, prompts("a"), patience_s=3600)
+
+
+def test_a_server_that_said_something_is_waited_for_though_it_never_answered_well(
+    model_server: Any, faults: Any, answer: Any, prompts: Any
+) -> None:
+    model_server.faults.extend([faults.status(500)] * 6)
+    replies = answer(model_server, prompts(*range(6)))
+    assert [(bool(reply.text), reply.failed_attempts) for reply in replies] == [(True, ("server_error",))] * 6
 
 
 def test_patience_with_a_server_that_is_gone_has_an_end(model_server: Any, answer: Any, prompts: Any) -> None:
@@ -123,6 +178,15 @@ def test_retry_after_holds_for_the_endpoint_as_a_whole(
     model_server.misbehave = lambda _: note
     answer(model_server, prompts(*range(4)), concurrency=1)
     assert min(times[1:]) >= times[0] + 1
+
+
+def test_a_server_that_wants_peace_for_longer_than_there_is_patience_ends_it(
+    model_server: Any, faults: Any, answer: Any, prompts: Any
+) -> None:
+    model_server.faults.append(faults.status(429, Retry_After="300"))
+    with pytest.raises(BackendError, match=r"wants no requests before 2.* UTC, .* patience_s \(299 s\)"):
+        answer(model_server, prompts("a"), patience_s=299)
+    assert len(model_server.asked) == 1
 
 
 def test_another_endpoint_is_asked_while_one_wants_peace(

@@ -30,6 +30,13 @@ def test_without_a_name_there_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None
     assert key_of("") is NO_KEY
 
 
+@pytest.mark.parametrize("value", ["", "sk\nsecret", "schlüssel"])
+def test_a_key_that_cannot_be_one_is_said_without_showing_it(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", value)
+    with pytest.raises(RecipeError, match=r"^api_key_env: \$MY_KEY .*; export MY_KEY=\.\.\. before the run$"):
+        key_of("MY_KEY")
+
+
 def test_a_key_that_is_not_there_is_one_line() -> None:
     with pytest.raises(RecipeError, match=r"^api_key_env: \$NO_SUCH_KEY is not set; export NO_SUCH_KEY=\.\.\. "):
         key_of("NO_SUCH_KEY")

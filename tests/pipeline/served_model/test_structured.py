@@ -8,7 +8,6 @@ import pytest
 from pipeline.served_model.structured import schema_fields, schema_key, violation
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-pytestmark = pytest.mark.server
 
 
 def says(*contents: str) -> Any:
@@ -77,6 +76,23 @@ def test_of_samples_asked_together_only_the_wrong_one_is_asked_for_again(
     assert [reply.text for reply in replies] == ['{"n": 1}', '{"n": 4}', '{"n": 3}']
     assert [body.get("n", 1) for body in model_server.asked] == [3, 1]
     assert [reply.failed_attempts for reply in replies] == [(), ("schema_violated",), ()]
+
+
+def test_an_attempt_that_failed_before_is_told_by_one_of_them_alone(
+    model_server: Any, faults: Any, answer: Any, prompts: Any
+) -> None:
+    model_server.faults.append(faults.status(500))
+    model_server.misbehave = says('{"n": 1}', '{"n": "2"}', '{"n": 3}')
+    replies = answer(model_server, prompts("a", n=2, schema=SCHEMA), count_tokens=False)
+    assert [reply.failed_attempts for reply in replies] == [("server_error",), ("schema_violated",)]
+
+
+def test_where_there_is_one_attempt_a_violation_is_not_asked_for_again(
+    model_server: Any, answer: Any, prompts: Any
+) -> None:
+    model_server.misbehave = says('{"n": "4"}', '{"n": 4}')
+    (reply,) = answer(model_server, prompts("a", schema=SCHEMA), max_attempts=1)
+    assert (reply.error_kind, len(model_server.asked)) == ("schema_violated", 1)
 
 
 def test_an_answer_that_was_cut_off_is_delivered_as_it_is(model_server: Any, answer: Any, prompts: Any) -> None:

@@ -1,289 +1,90 @@
-import asyncio
-import json
+"""What a launch runs, in which environment, and where its logs go; tests of its servers are in test_servers.py."""
+
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pipeline.vllm_model import installation, launch, replica
-from pipeline.vllm_model.installation import Installation, vllm_python
-from pipeline.vllm_model.launch import Launch, Servers, servers
-from schemas.errors import BackendError, RecipeError
+from pipeline.vllm_model import launch
+from pipeline.vllm_model.installation import Installation
+from pipeline.vllm_model.launch import Launch, flags
 
-ROOT = Path(__file__).resolve().parents[3]
-GPU_BUILD = Installation("python", ROOT, is_cpu=False)
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Logs go to the test's folder, and no server outlives its test."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(replica, "GRACE_S", 0.5)
-    yield
-    launch._stop_all()
+GPU_BUILD = Installation("/gpu/bin/python", Path("/gpu/vllm"), is_cpu=False)
+CPU_BUILD = Installation("/cpu/bin/python", Path("/cpu/vllm"), is_cpu=True)
 
 
-def launched(python: str, fake: str = "", n: int = 1) -> Launch:
-    return Launch(installation.installation(python), ("--model", "m", "--fake", fake), ((),) * n)
-
-
-def start(wanted: Launch, timeout_s: float = 60) -> Servers:
-    return asyncio.run(servers(wanted, timeout_s))
-
-
-def ask(url: str, path: str) -> Any:
-    with urllib.request.urlopen(url.removesuffix("/v1") + path, timeout=10) as answer:
-        return json.load(answer)
-
-
-def is_there(url: str) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", int(url.split(":")[2].removesuffix("/v1")))) == 0
-
-
-def wait_until(holds: Any) -> bool:
-    deadline = time.monotonic() + 60
-    while not (found := holds()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return bool(found)
-
-
-def test_a_server_lives_on_from_step_to_step(fake_vllm: str) -> None:
-    (url,) = start(launched(fake_vllm)).urls
-    before = ask(url, "/pid")
-    assert start(launched(fake_vllm)).urls == [url]
-    assert ask(url, "/pid") == before
-
-
-def test_every_replica_is_a_server_of_its_own(fake_vllm: str) -> None:
-    urls = start(launched(fake_vllm, n=2)).urls
-    assert len({ask(url, "/pid") for url in urls}) == 2
-
-
-def test_another_launch_on_the_same_machine_ends_the_earlier_one(fake_vllm: str) -> None:
-    (url,) = start(launched(fake_vllm)).urls
-    start(Launch(launched(fake_vllm).vllm, ("--model", "other")))
-    assert not is_there(url)
+def on(*gpus: str) -> Launch:
+    return Launch(GPU_BUILD, (), (gpus,))
 
 
 def test_launches_compete_for_the_gpus_they_share() -> None:
-    def on(*gpus: str) -> Launch:
-        return Launch(GPU_BUILD, (), (gpus,))
-
     assert on("0", "1").competes(on("1"))
-    assert on().competes(on("1"))
     assert not on("0").competes(on("1"))
+    assert Launch(GPU_BUILD, (), (("0",), ("1",))).competes(on("1"))
 
 
-def test_the_cpu_build_is_told_what_it_needs_unless_the_user_did(
-    fake_vllm: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_launch_without_gpus_of_its_own_competes_with_every_other() -> None:
+    assert on().competes(on("1"))
+    assert on("1").competes(on())
+    assert Launch(CPU_BUILD, ()).competes(Launch(CPU_BUILD, ("--model", "x")))
+
+
+def test_only_this_machine_can_ask_a_server() -> None:
+    command = Launch(GPU_BUILD, ("--model", "m")).command()
+    assert command[0] == "/gpu/bin/python"
+    assert command[-4:] == ["--model", "m", "--host", "127.0.0.1"]
+
+
+def test_the_cpu_build_is_told_what_it_needs_unless_the_user_did(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "7")
     monkeypatch.delenv("VLLM_CPU_OMP_THREADS_BIND", raising=False)
-    environment = launched(fake_vllm).environment(())
+    environment = Launch(CPU_BUILD, ()).environment(())
     assert environment["VLLM_CPU_KVCACHE_SPACE"] == "7"
     assert environment["VLLM_CPU_OMP_THREADS_BIND"] == "nobind"
     assert "VLLM_CPU_OMP_THREADS_BIND" not in Launch(GPU_BUILD, ()).environment(())
 
 
+def test_nothing_is_reported_to_vllms_makers_unless_the_user_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VLLM_NO_USAGE_STATS", raising=False)
+    assert Launch(GPU_BUILD, ()).environment(())["VLLM_NO_USAGE_STATS"] == "1"
+    monkeypatch.setenv("VLLM_NO_USAGE_STATS", "0")
+    assert Launch(GPU_BUILD, ()).environment(())["VLLM_NO_USAGE_STATS"] == "0"
+
+
+def test_the_programs_beside_its_python_are_found_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert Launch(GPU_BUILD, ()).environment(())["PATH"] == os.pathsep.join(["/gpu/bin", "/usr/bin"])
+
+
 def test_a_replica_sees_its_gpus_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
     assert Launch(GPU_BUILD, ()).environment(("2", "3"))["CUDA_VISIBLE_DEVICES"] == "2,3"
+    assert Launch(GPU_BUILD, ()).environment(())["CUDA_VISIBLE_DEVICES"] == "0,1,2,3"
 
 
-def test_a_server_that_dies_is_started_again_at_the_same_place(fake_vllm: str) -> None:
-    (url,) = start(launched(fake_vllm)).urls
-    before = ask(url, "/pid")
-    os.kill(before, signal.SIGKILL)
-    assert wait_until(lambda: not is_there(url))
-    assert start(launched(fake_vllm)).urls == [url]
-    assert ask(url, "/pid") != before
+def test_numbers_are_flags_as_json_has_them() -> None:
+    assert list(flags({"gpu_memory_utilization": 0.5, "hf_overrides": {"a": None}, "stop_ids": [1, "x"]})) == [
+        *("--gpu-memory-utilization", "0.5"),
+        *("--hf-overrides", '{"a": null}'),
+        *("--stop-ids", "1", "x"),
+    ]
 
 
-def kill_for_good(one: replica.Replica) -> None:
-    """Kill a server as often as it is started again."""
-    url = f"http://127.0.0.1:{one.port}/v1"
-    for _ in range(replica.MAX_RESTARTS + 1):
-        assert wait_until(one.is_healthy)
-        os.kill(ask(url, "/pid"), signal.SIGKILL)
-        assert wait_until(lambda: not is_there(url))
-    assert wait_until(lambda: one.failure is not None)
-
-
-def test_a_server_that_keeps_dying_is_given_up_and_says_why(fake_vllm: str) -> None:
-    running = start(launched(fake_vllm))
-    kill_for_good(running.replicas[0])
-    assert "vLLM ended 6 times: was ended by SIGKILL; out of memory" in str(running.failure())
-
-
-def test_a_replica_that_is_gone_for_good_is_done_without(fake_vllm: str) -> None:
-    running = start(launched(fake_vllm, n=2))
-    gone, other = running.replicas
-    kill_for_good(gone)
-    assert running.failure() is None
-    assert start(launched(fake_vllm, n=2)) is running
-    assert other.is_healthy()
-
-
-def test_a_replica_that_never_came_up_ends_the_start(fake_vllm: str) -> None:
-    with pytest.raises(BackendError, match="out of memory"):
-        start(launched(fake_vllm, "out-of-memory", n=2))
-
-
-def test_what_waits_for_servers_that_are_gone_ends_with_their_error(fake_vllm: str) -> None:
-    async def wait() -> None:
-        running = await servers(launched(fake_vllm), 60)
-        async with running.needed():
-            running.replicas[0].failure = BackendError("gone")
-            await asyncio.sleep(600)
-
-    with pytest.raises(BackendError, match=r"^gone$"):
-        asyncio.run(wait())
-
-
-def test_an_error_that_is_not_the_servers_stays_as_it_is(fake_vllm: str) -> None:
-    async def fail() -> None:
-        async with (await servers(launched(fake_vllm), 60)).needed():
-            raise BackendError("another")
-
-    with pytest.raises(BackendError, match=r"^another$"):
-        asyncio.run(fail())
-
-
-def test_out_of_memory_at_the_start_is_one_line_with_what_to_lower(fake_vllm: str, tmp_path: Path) -> None:
-    with pytest.raises(BackendError) as raised:
-        start(launched(fake_vllm, "out-of-memory"))
-    (log,) = tmp_path.glob("coldstart/vllm/*.log")
-    assert str(raised.value).startswith(
-        "vLLM did not start: torch.OutOfMemoryError: CUDA out of memory. Tried to use 9"
-    )
-    assert "lower gpu_memory_utilization or max_model_len" in str(raised.value)
-    assert str(raised.value).endswith(f"(its log: {log})")
-
-
-def test_an_argument_that_vllm_does_not_know_is_the_users_mistake(fake_vllm: str) -> None:
-    wanted = Launch(installation.installation(fake_vllm), ("--nonsense", "3"))
-    with pytest.raises(RecipeError, match="unrecognized arguments: --nonsense 3; mend `arguments`"):
-        start(wanted)
-
-
-def test_a_port_that_is_taken_is_said(fake_vllm: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(launch, "_free_ports", lambda n: [taken.getsockname()[1]])
-        monkeypatch.setattr(replica, "HEALTH_TIMEOUT_S", 0.2)
-        with pytest.raises(BackendError, match="Address already in use; another program took the port first"):
-            start(launched(fake_vllm))
-
-
-def test_a_server_that_is_not_ready_in_time_is_stopped(fake_vllm: str) -> None:
-    with pytest.raises(BackendError, match="vLLM was not ready after start_timeout_s = 1 seconds"):
-        start(launched(fake_vllm, "never-ready"), timeout_s=1)
-    assert launch._running == {}
-
-
-def test_a_stopped_start_leaves_nothing(fake_vllm: str) -> None:
-    async def stop_soon() -> Servers:
-        starting = asyncio.create_task(servers(launched(fake_vllm, "never-ready"), 60))
-        await asyncio.sleep(0.5)
-        (started,) = launch._running.values()
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        return started
-
-    started = asyncio.run(stop_soon())
-    assert launch._running == {}
-    assert started.replicas[0]._process.poll() is not None
-
-
-def test_old_logs_go(fake_vllm: str, tmp_path: Path) -> None:
-    folder = tmp_path / "coldstart/vllm"
-    folder.mkdir(parents=True)
+def test_old_logs_go_and_the_newest_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "coldstart/vllm").mkdir(parents=True)
     for number in range(30):
-        (folder / f"2020-{number:02}.log").touch()
-    start(launched(fake_vllm))
+        (tmp_path / f"coldstart/vllm/2020-{number:02}.log").touch()
+    folder = launch.log_folder()
     names = sorted(path.name for path in folder.iterdir())
-    assert len(names) == launch.KEPT_LOGS
-    assert names[0] == "2020-11.log"
+    assert len(names) == launch.KEPT_LOGS - 1  # room for the one to come
+    assert names[-1] == "2020-29.log"
 
 
-HOLDER = """
-import asyncio, sys, time, urllib.request
-from pipeline.vllm_model import launch, replica
-from pipeline.vllm_model.installation import installation
-replica.GRACE_S = 0.5
-started = launch.Launch(installation(sys.argv[1]), ("--model", "m", "--fake", "deaf"))
-running = asyncio.run(launch.servers(started, 60))
-print(running.urls[0], flush=True)
-time.sleep(float(sys.argv[2]))
-"""
-
-
-def hold(python: str, seconds: float) -> tuple["subprocess.Popen[str]", str, int]:
-    """A process that has started a server which is deaf to SIGTERM; with its address and process group."""
-    command = [sys.executable, "-c", HOLDER, python, str(seconds)]
-    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert holder.stdout is not None
-    url = holder.stdout.readline().strip()
-    return holder, url, os.getpgid(ask(url, "/pid"))
-
-
-def members(group: int) -> list[int]:
-    """The processes of a group that run."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, of, *_ = path.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        found += [int(path.parent.name)] if int(of) == group and state != "Z" else []
-    return found
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_no_process_is_left_however_we_end(fake_vllm: str, number: int) -> None:
-    holder, _, group = hold(fake_vllm, 600)
-    assert len(members(group)) == 3
-    holder.send_signal(number)
-    holder.communicate(timeout=60)
-    assert wait_until(lambda: not members(group)), members(group)
-
-
-def test_no_process_is_left_when_we_are_done(fake_vllm: str) -> None:
-    holder, _, group = hold(fake_vllm, 0.5)
-    holder.communicate(timeout=60)
-    assert members(group) == []
-
-
-def test_no_process_is_left_of_a_keeper_that_is_killed(fake_vllm: str) -> None:
-    """Its server is replaced, and what the first one had started is gone."""
-    (url,) = start(launched(fake_vllm, "deaf")).urls
-    group = os.getpgid(ask(url, "/pid"))
-    os.kill(group, signal.SIGKILL)
-    assert wait_until(lambda: not members(group)), members(group)
-
-
-def test_vllm_python_is_the_one_that_the_environment_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(installation, "PROJECT", tmp_path)
-    monkeypatch.delenv(installation.PYTHON_VARIABLE, raising=False)
-    assert vllm_python() is None
-    built = tmp_path / ".vllm/bin/python"
-    built.parent.mkdir(parents=True)
-    built.touch()
-    assert vllm_python() == str(built)
-    monkeypatch.setenv(installation.PYTHON_VARIABLE, "/opt/other/python")
-    assert vllm_python() == "/opt/other/python"
-
-
-def test_a_python_without_vllm_says_how_to_get_it() -> None:
-    with pytest.raises(RecipeError, match="this Python has no vLLM; install it with `make vllm-gpu`"):
-        installation.installation(sys.executable)
-    with pytest.raises(RecipeError, match="no-such-python: cannot be run"):
-        installation.installation("no-such-python")
+def test_where_the_cache_cannot_be_written_logs_go_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = launch.log_folder()
+    assert folder.parent == tmp_path
+    assert folder.is_dir()
