@@ -1,4 +1,4 @@
-"""`openai_server`'s generator, from requests in memory to replies in memory.
+"""`openai_server`'s generator, from prompts in memory to replies in memory.
 
 `python -m benchmarks.served_model.generator URL N CONCURRENCY` prints the seconds it took.
 """
@@ -13,10 +13,11 @@ from pipeline.served_model import client  # noqa: F401  imports are no part of w
 
 async def _ask(url: str, n: int, concurrency: int) -> None:
     settings = openai_server.Config(base_url=url, model=MODEL, concurrency=concurrency)
-    requests = [
-        Request(f"rollout-{index}", "bench", str(index), 0, [{"role": "user", "content": problem}])
-        for index, problem in enumerate(problems(n))
-    ]
+    prompts = problems(n)
+    requests = (
+        Request(f"rollout-{index}", "bench", str(index), 0, [{"role": "user", "content": prompt}])
+        for index, prompt in enumerate(prompts)
+    )
     with Timed() as timed:
         async with openai_server.open_generator(settings) as generate:
             replies = [reply async for reply in generate(requests)]

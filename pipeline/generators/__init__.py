@@ -27,7 +27,7 @@ CONTEXT_OVERFLOW = "context_overflow"
 """The error_kind of a prompt that leaves no room for an answer in the model's context."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """One sample that is owed."""
 
@@ -41,7 +41,7 @@ class Request:
     """JSON schema that the answer should follow; backends that cannot enforce one ignore it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What came back for one request. `text` is null exactly where `error_kind` is set."""
 

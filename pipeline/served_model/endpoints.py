@@ -10,17 +10,21 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 from pipeline.served_model.capabilities import Capabilities
-from pipeline.served_model.completion import ChatCompletion, RequestFailed
+from pipeline.served_model.completion import BAD_RESPONSE, ChatCompletion, RequestFailed
 from pipeline.served_model.congestion import Window
 from pipeline.served_model.connection import Unreached, allow_open_files, connect
 from pipeline.served_model.endpoint import Endpoint, Load, Slot
-from pipeline.served_model.refusals import CONNECTION, SERVER_ERROR, TIMEOUT
+from pipeline.served_model.refusals import CONNECTION, RATE_LIMIT, SERVER_ERROR, TIMEOUT
 from pipeline.served_model.settings import Key, ServedSettings
 from schemas.errors import BackendError
 
 FAILURES_IN_A_ROW = 5
+FAILING = (CONNECTION, TIMEOUT, SERVER_ERROR, BAD_RESPONSE)
+"""What says that an endpoint may be gone, as does one that refuses even a single request for its rate."""
+
 LOOK_EVERY_S = 1.0
 
 
@@ -122,7 +126,7 @@ class Endpoints:
 
     def _best(self) -> Endpoint | None:
         """The endpoint with room that has the least outstanding."""
-        now = _now()
+        now = monotonic()
         if len(self.every) == 1:
             return self.every[0] if self.every[0].has_room(now) else None
         return min((e for e in self.every if e.has_room(now)), key=lambda e: e.n_tokens, default=None)
@@ -139,10 +143,10 @@ class Endpoints:
             endpoint.window.congested()
         if failure.retry_after_s is not None:
             self._is_back(endpoint)
-            endpoint.rests_until = max(endpoint.rests_until, _now() + failure.retry_after_s)
+            endpoint.rests_until = max(endpoint.rests_until, monotonic() + failure.retry_after_s)
             endpoint.is_told, endpoint.why = True, failure.text
             self._wait()
-        elif failure.kind not in (CONNECTION, TIMEOUT, SERVER_ERROR):
+        elif failure.kind not in FAILING and not (failure.kind == RATE_LIMIT and endpoint.window.in_flight == 1):
             self._is_back(endpoint)
         elif slot.is_current:
             endpoint.n_failures += 1
@@ -150,12 +154,12 @@ class Endpoints:
                 self._rest(endpoint, failure.text)
 
     def _rest(self, endpoint: Endpoint, why: str) -> None:
-        endpoint.rest(_now(), why)
+        endpoint.rest(monotonic(), why)
         self._wait()
 
     def _wait(self) -> None:
         """After an endpoint was sent to rest: wait for the first to come back, or end it all."""
-        now = _now()
+        now = monotonic()
         resting = [endpoint for endpoint in self.every if endpoint.rests_until > now]
         if len(resting) == len(self.every):
             first = min(resting, key=lambda endpoint: endpoint.rests_until)
@@ -169,7 +173,7 @@ class Endpoints:
                 return self.fail(error)
         loop = asyncio.get_running_loop()
         for endpoint in resting:
-            loop.call_at(endpoint.rests_until + 0.001, self.wake)
+            loop.call_later(endpoint.rests_until - now + 0.001, self.wake)
         return None
 
     def _end(self, first: Endpoint, now: float) -> BackendError | None:
@@ -190,10 +194,6 @@ class Endpoints:
                 f"again; the same command goes on"
             )
         return None
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager
