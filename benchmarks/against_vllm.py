@@ -72,7 +72,7 @@ def main() -> None:
     arguments.add_argument("--model", default=str(TINY), help="a model folder")
     arguments.add_argument("--prompts", type=int, default=1000)
     arguments.add_argument("--samples", type=int, default=1, help="samples a prompt; `vllm bench serve` knows but one")
-    arguments.add_argument("--tokens", type=int, default=64, help="tokens of every answer")
+    arguments.add_argument("--tokens", type=int, default=128, help="tokens of every answer")
     arguments.add_argument(
         "--concurrency", type=int, help="samples in flight; the engine's default, or 256 at a server"
     )
