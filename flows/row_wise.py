@@ -105,8 +105,12 @@ def generate_owed(
         spending.what, spending.n_reused = step.title, wanted.samples.height - owed.height
         (shard,) = runner.shards(generate, owed, owed.height)
         with spending.shown(state_path(run)):
-            runner.work_off(run, asks.job, shard, errors, progress, part_rows=work.shard_rows)
-        if (spent := spending.exhausted()) and (left := owed_of(run, owed).height):
-            raise WorkOwed(f"{spent}; {left:,} samples of `{step.title}` are owed: raise it and run the same command")
+            # Answers that are shorter than expected leave something of a token budget that stopped the asking.
+            while shard.owed.height and not spending.exhausted():
+                runner.work_off(run, asks.job, shard, errors, progress, part_rows=work.shard_rows)
+                shard = replace(shard, owed=owed_of(run, shard.owed))
+        if left := shard.owed.height:
+            what = f"{left:,} samples of `{step.title}` are owed: raise it and run the same command"
+            raise WorkOwed(f"{spending.exhausted()}; {what}")
 
     yield replace(step, pieces=[ask])

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline import plugins
 from pipeline.generators import NOT_RUN, Generate, Reply, Request, failed_reply
+from pipeline.interrupts import Interrupts
 from pipeline.plan_schema import PLAN_SCHEMA, STRATEGIES_SCHEMA
 from pipeline.plan_text import render_plan
 from pipeline.planning import BLANK, STRATEGIES
@@ -91,15 +92,21 @@ def work(owed: pl.DataFrame, prompts: pl.DataFrame, plans: pl.DataFrame, config:
 
 
 def _replies(requests: Iterable[Request], config: Config) -> Iterator[Reply]:
-    """Replies one by one; where the caller stops early, what is in flight is cancelled and the generator closed."""
+    """Replies one by one; where the caller stops early, what is in flight is cancelled and the generator closed.
+
+    Ctrl-C does the same, after the replies that were there by then.
+    """
     with asyncio.Runner() as runner:
         arrived: asyncio.Queue[Reply | None] = asyncio.Queue()
-        asking = runner.get_loop().create_task(_ask(requests, config, arrived))
-        is_over = False
+        asking = (loop := runner.get_loop()).create_task(_ask(requests, config, arrived))
+        interrupts, is_over = Interrupts(lambda: loop.call_soon_threadsafe(asking.cancel)), False
         while not is_over:
-            batch = runner.run(_next(arrived))
+            with interrupts.held():
+                batch = runner.run(_next(arrived))
             is_over = batch[-1] is None
             yield from (reply for reply in batch if reply is not None)
+        if interrupts.came:
+            raise KeyboardInterrupt
         asking.result()
 
 

@@ -43,24 +43,32 @@ class Answers:
     def to(self, left: Collection[str]) -> Iterator[dict[str, Answer]]:
         """The answers to samples that are `left`, some at a time, by custom_id; other lines are counted."""
         found: dict[str, Answer] = {}
+        try:
+            for answer in self._read():
+                if answer.custom_id not in left or answer.custom_id in found:
+                    self.not_owed.append(answer.custom_id)
+                elif answer.unanswered:
+                    self.unanswered[answer.unanswered] += 1
+                else:
+                    found[answer.custom_id] = answer
+                if len(found) == SLICE:
+                    yield found
+                    found = {}
+        except SchemaError:
+            yield found
+            raise
+        yield found
+
+    def _read(self) -> Iterator[Answer]:
+        """The lines of all files that are answers; a SchemaError where a file ends in the middle."""
         for place, line in (numbered for path in self.paths for numbered in lines(path)):
             try:
                 answer = read_answer(line)
             except SchemaError as error:
                 self.n_unreadable += 1
                 self.unreadable = self.unreadable or f"{place}: {error}"
-                continue
-            if answer.custom_id not in left or answer.custom_id in found:
-                self.not_owed.append(answer.custom_id)
-            elif answer.unanswered:
-                self.unanswered[answer.unanswered] += 1
             else:
-                found[answer.custom_id] = answer
-            if len(found) == SLICE:
-                yield found
-                found = {}
-        if found:
-            yield found
+                yield answer
 
 
 class Config(BaseModel):

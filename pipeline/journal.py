@@ -74,8 +74,10 @@ class Journal:
 
 def finished(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a journal; a torn line is owed again. Empty where there is no journal."""
-    rows = []
-    for line in path.read_bytes().split(b"\n") if path.exists() else []:
+    rows, content = [], b""
+    with contextlib.suppress(FileNotFoundError):  # whoever looks on may come just as it is removed
+        content = path.read_bytes()
+    for line in content.split(b"\n"):
         with contextlib.suppress(ValueError):
             rows.append(json.loads(line))
     return rows

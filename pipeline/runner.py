@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
+from pipeline.hostile import one_line
 from pipeline.journal import Journal, finished, journal_folder, leftover
 from pipeline.parts import Table, validate
 from pipeline.store import Provenance, Run, append, digest, publish
@@ -82,12 +83,15 @@ class ErrorRate:
     limit: float
     n_done: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    said: dict[str, str] = field(default_factory=dict)
+    """What the first failed row of each kind says."""
 
-    def add(self, failure: str | None) -> None:
-        """Count a finished row."""
+    def add(self, failure: str | None, said: str | None = None) -> None:
+        """Count a finished row; `said` is why it failed, at length."""
         self.n_done += 1
         if failure:
             self.failures[failure] += 1
+            self.said.setdefault(failure, one_line(said or "", 300))
 
     def is_too_high(self) -> bool:
         """Whether more rows failed than the limit allows; a few rows count as if they were 50."""
@@ -96,9 +100,11 @@ class ErrorRate:
     def error(self, stage: str) -> TooManyErrors:
         """The error that names the commonest reasons."""
         reasons = ", ".join(f"{reason} ({count}x)" for reason, count in self.failures.most_common(3))
+        commonest = next(iter(self.failures.most_common(1)))[0]
+        told = f"; the first {commonest} says: {self.said[commonest]}" if self.said[commonest] else ""
         return TooManyErrors(
             f"{stage}: {self.failures.total()} of {self.n_done} rows failed, more than max_error_rate = {self.limit}: "
-            f"{reasons}; mend the cause and run the same command, or raise work.max_error_rate"
+            f"{reasons}{told}; mend the cause and run the same command, or raise work.max_error_rate"
         )
 
 
@@ -143,7 +149,7 @@ def work_off(
             for row in work:
                 rows.append(journal.write(row))
                 n_done += 1
-                errors.add(stage.failure(row))
+                errors.add(stage.failure(row), row.get("error"))
                 progress(1)
                 if errors.is_too_high():
                     _publish(run, stage, [row for row in rows if not stage.failure(row)], made_by)

@@ -123,7 +123,7 @@ class Connection:
         failure = refusal(response.status, text, code, self.key)
         if isinstance(failure, BackendError):
             return BackendError(f"{self.url}: {failure}")
-        failure.retry_after_s = retry_after_s(response.headers.get("Retry-After", ""))
+        failure.retry_after_s = retry_after_s(response.headers.get("Retry-After", "")) or None  # 0: as others mean it
         return failure
 
     async def _what_is_there(self) -> str:

@@ -26,8 +26,12 @@ _OVERFLOW = re.compile(
 )
 """How servers say that a prompt does not fit: OpenAI, vLLM, SGLang, llama.cpp and TGI have no common code for it."""
 
-LONGER_CONTEXT = "ask shorter questions, or give the model a longer context (vLLM: max_model_len)"
+LONGER_CONTEXT = "lower max_tokens, ask shorter questions, or give the model a longer context (vLLM: max_model_len)"
 """What to do about prompts that do not fit."""
+
+
+LONGEST_S = 366 * 86_400.0
+"""Longest time that a server is taken to want: what is longer would be a date beyond the calendar."""
 
 
 def said(content: bytes, otherwise: str) -> tuple[str, str]:
@@ -77,7 +81,7 @@ def retry_after_s(header: str, now: datetime | None = None) -> float | None:
     try:
         seconds = float(header)
     except ValueError:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):
             at = parsedate_to_datetime(header)
             seconds = (at.replace(tzinfo=at.tzinfo or UTC) - (now or datetime.now(UTC))).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return min(max(0.0, seconds), LONGEST_S) if math.isfinite(seconds) else None

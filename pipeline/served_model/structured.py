@@ -67,11 +67,10 @@ def violation(text: str, key: str) -> str | None:
     """
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError):
+        is_checked = isinstance(value, dict | list)
+        error = best_match(_validator(key).iter_errors(value)) if is_checked else None
+    except (ValueError, RecursionError):  # what is nested too deeply to be read is too deep to be checked a bit sooner
         return None
-    if not isinstance(value, dict | list):
-        return None
-    error = best_match(_validator(key).iter_errors(value))
     return one_line(f"{error.json_path}: {error.message}", 200) if error else None
 
 

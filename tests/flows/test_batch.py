@@ -1,7 +1,9 @@
 """A run by batch files: a stand-in answers the lines that were emitted, round by round, to the end."""
 
+import gzip
 import itertools
 import json
+import secrets
 import shutil
 import subprocess
 import sys
@@ -262,6 +264,20 @@ def test_lines_that_cannot_be_read_are_named_and_the_others_taken(waiting: Path,
     said = take(coldstart, waiting, path)
     assert "47 samples taken; 1 of the same step are still owed" in said
     assert f"1 lines are no answers, the first: {path} line 48: broken JSON" in said
+
+
+def test_of_packed_answers_that_are_cut_off_those_before_are_kept(waiting: Path, coldstart: Call) -> None:
+    lines = [json.dumps(answer(r) | {"id": secrets.token_hex(2000)}) for r in requests_in(waiting / "requests.jsonl")]
+    packed = gzip.compress("\n".join(lines).encode())
+    path = waiting / "answers.jsonl.gz"
+    path.write_bytes(packed[: len(packed) // 2])
+    broken = coldstart("generate", "--run", waiting / "run", "--ingest-batch", path)
+    assert (broken.returncode, "fetch the file again: what came before is kept" in broken.stderr) == (2, True)
+    path.write_bytes(packed)
+    said = take(coldstart, waiting, path)
+    n_taken = int(said.split(" samples taken; 0 of the same step")[0])
+    assert 0 < n_taken < 40
+    assert len(ids(open_run(str(waiting / "run")))) == 48
 
 
 @pytest.mark.slow

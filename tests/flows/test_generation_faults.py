@@ -1,0 +1,244 @@
+"""Whole runs against a server that misbehaves: what comes back is kept, what does not is owed, and why is said."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipeline.checks import check
+from pipeline.journal import journal_folder, leftover
+from pipeline.served_model.capabilities import capabilities
+from pipeline.served_model.refusals import LONGER_CONTEXT
+from pipeline.store import open_run
+from schemas.tables import Rollouts
+
+pytestmark = pytest.mark.server
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+Answer = Callable[[dict[str, Any], int], tuple[int, Any, dict[str, str]]]
+COMMAND = Path(sys.executable).parent / "coldstart"
+
+RECIPE = """\
+name = "sums"
+data = "{data}"
+
+[sources.sums]
+kind = "files"
+path = "sums.jsonl"
+verifier = "math"
+columns = {{ text = "question", source_key = "question", task = {{ answer = "answer" }} }}
+
+[screen]
+threshold = 1.0
+
+[models.target]
+kind = "openai_server"
+base_url = {urls}
+model = "m"
+
+[band]
+rule = "fixed"
+batch = 8
+max_samples = 8
+"""
+PLANS = (
+    '[models.planner]\nkind = "openai_server"\nbase_url = {urls}\nmodel = "m"\n[plans]\nn = 16\nstrategies = false\n'
+)
+
+
+class Server:
+    """Does with every request what `answer` says: of its body and number come a status, a body and headers."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = lambda body, number: (200, completion(body, number), {})
+        self.n_asked, counting = 0, threading.Lock()
+        ours = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with counting:
+                    number, ours.n_asked = ours.n_asked, ours.n_asked + 1
+                status, said, headers = ours.answer(body, number)
+                content = said if isinstance(said, bytes) else json.dumps(said).encode()
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(content)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def do_GET(self) -> None:
+                self.send_error(404)
+
+            def log_message(self, *_: Any) -> None:
+                """Nothing."""
+
+        class Listening(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 512
+
+            def handle_error(self, *_: Any) -> None:
+                """A client that is killed is what these tests are about."""
+
+        self.http = Listening(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.05,))
+        self.thread.start()
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.thread.join()
+        self.http.server_close()
+
+
+def completion(body: dict[str, Any], number: int, n_tokens: int = 90) -> dict[str, Any]:
+    """Half of the sums are right; a plan has one step."""
+    said = f"\\boxed{{{4 + number % 2}}}"
+    if "response_format" in body:
+        step = {"goal": f"Add them up, {number}.", "how": f"Count {number} times.", "depends_on": []}
+        said = json.dumps({"strategy": f"Way {number}", "steps": [step]})
+    choices = [{"message": {"content": said}, "finish_reason": "stop"}]
+    return {"model": "m", "choices": choices, "usage": {"prompt_tokens": 10, "completion_tokens": n_tokens}}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known() -> None:
+    """A port may come back as another server."""
+    capabilities.cache_clear()
+
+
+@pytest.fixture
+def servers() -> Iterator[list[Server]]:
+    """Two of them."""
+    made = [Server(), Server()]
+    yield made
+    for server in made:
+        server.close()
+
+
+def recipe(folder: Path, *servers: Server, n_prompts: int = 1, more: str = "") -> Path:
+    rows = [json.dumps({"question": f"What is {k} + {4 - k}?", "answer": "4"}) for k in range(n_prompts)]
+    (folder / "sums.jsonl").write_text("\n".join(rows))
+    urls = json.dumps([server.url for server in servers])
+    (folder / "sums.toml").write_text((RECIPE + more).format(data=folder, urls=urls))
+    return folder / "sums.toml"
+
+
+def run(coldstart: Call, folder: Path, path: Path, *settings: str) -> subprocess.CompletedProcess[str]:
+    return coldstart("run", path, "--run", folder / "run", *(w for one in settings for w in ("--set", one)))
+
+
+def rollouts(folder: Path) -> pl.DataFrame:
+    return open_run(str(folder / "run")).read(Rollouts)
+
+
+def test_a_token_budget_that_answers_do_not_use_up_leaves_out_no_plan(
+    servers: list[Server], coldstart: Call, tmp_path: Path
+) -> None:
+    # 8 samples of 100 tokens let 4 plans be expected to take the rest; they take 20 each.
+    servers[0].answer = lambda body, k: (200, completion(body, k, 10 if "response_format" in body else 90), {})
+    path = recipe(tmp_path, servers[0], more=PLANS)
+    done = run(coldstart, tmp_path, path, "budget.max_tokens=1_200")
+    assert done.returncode == 3, done.stderr
+    assert "samples of `generate trials` are owed" in done.stderr
+    assert rollouts(tmp_path).filter(arm="write_plan").height == 16
+
+
+def test_too_many_failures_say_what_the_first_of_the_commonest_said(
+    servers: list[Server], coldstart: Call, tmp_path: Path
+) -> None:
+    told = "This model's maximum context length is 16 tokens"
+    servers[0].answer = lambda *_: (400, {"error": {"message": told}}, {})
+    done = run(coldstart, tmp_path, recipe(tmp_path, servers[0], n_prompts=3))
+    assert done.returncode == 1
+    assert (
+        f"context_overflow (11x); the first context_overflow says: HTTP 400: {told}; {LONGER_CONTEXT};" in done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda *_: (429, {"error": {"message": "no quota"}}, {}),
+        lambda *_: (429, {"error": {"message": "at once"}}, {"Retry-After": "0"}),
+        lambda *_: (200, b"<html>Log in first</html>", {}),
+        lambda *_: (200, {"error": {"message": "out of memory", "code": 500}}, {}),
+        lambda *_: (500, {"error": {"message": "out of memory"}}, {}),
+    ],
+    ids=["429", "retry-after 0", "html", "error with status 200", "500"],
+)
+def test_an_endpoint_that_only_fails_and_fast_costs_no_sample(
+    servers: list[Server], coldstart: Call, tmp_path: Path, answer: Answer
+) -> None:
+    def slow(body: dict[str, Any], number: int) -> tuple[int, Any, dict[str, str]]:
+        time.sleep(0.02)
+        return 200, completion(body, number), {}
+
+    servers[0].answer, servers[1].answer = answer, slow
+    run(coldstart, tmp_path, recipe(tmp_path, *servers, n_prompts=5), "models.target.concurrency=4")
+    assert Counter(rollouts(tmp_path)["error_kind"]) == {None: 40}
+
+
+@pytest.mark.parametrize("seconds", ["99999999999999", "1e300", "Fri, 31 Dec 9999 23:59:59 -2359"])
+def test_a_server_that_wants_peace_for_ever_ends_it_in_one_line(
+    servers: list[Server], coldstart: Call, tmp_path: Path, seconds: str
+) -> None:
+    servers[0].answer = lambda *_: (429, {}, {"Retry-After": seconds})
+    done = run(coldstart, tmp_path, recipe(tmp_path, servers[0]))
+    assert done.returncode == 1
+    assert "wants no requests before" in done.stderr.splitlines()[-1]
+
+
+def test_a_budget_of_nothing_asks_nothing(servers: list[Server], coldstart: Call, tmp_path: Path) -> None:
+    path = recipe(tmp_path, servers[0])
+    for setting in ("max_requests=0", "max_tokens=0", "max_hours=0"):
+        done = run(coldstart, tmp_path, path, f"budget.{setting}")
+        assert (done.returncode, "8 samples of `generate samples` are owed" in done.stderr) == (3, True)
+    assert servers[0].n_asked == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_ended_with_hundreds_in_flight_the_same_command_goes_on(
+    servers: list[Server], tmp_path: Path, number: signal.Signals
+) -> None:
+    asked, ended, many = threading.Event(), threading.Event(), 300
+
+    def late(body: dict[str, Any], k: int) -> tuple[int, Any, dict[str, str]]:
+        if k == many:
+            asked.set()
+        ended.wait(0 if k < 100 else 1)
+        return 200, completion(body, k), {}
+
+    servers[0].answer = late
+    path = recipe(tmp_path, servers[0], n_prompts=60)
+    command: list[Any] = [COMMAND, "run", path, "--run", tmp_path / "run", "--set", "work.shard_rows=30"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+        assert asked.wait(60)
+        os.kill(first.pid, number)
+        _, said = first.communicate(timeout=60)
+    assert (first.returncode, "stopped" in said) == ((-9, False) if number == signal.SIGKILL else (130, True))
+    journal = leftover(journal_folder(open_run(str(tmp_path / "run")), Rollouts))
+    kept = rollouts(tmp_path).height + sum(len(rows) for _, rows in journal)
+    assert kept >= 90
+    ended.set()
+    n_before = servers[0].n_asked
+    subprocess.run(command, capture_output=True, timeout=120, check=False)
+    found = rollouts(tmp_path)
+    assert Counter(found["error_kind"]) == {None: 480}
+    assert found["rollout_id"].n_unique() == 480
+    assert servers[0].n_asked - n_before == 480 - kept
+    assert check(open_run(str(tmp_path / "run")))["n_broken"].fill_null(0).sum() == 0
