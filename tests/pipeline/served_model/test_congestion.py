@@ -71,6 +71,22 @@ def test_a_window_that_is_not_full_shows_nothing() -> None:
     assert window.limit == INITIAL
 
 
+@pytest.mark.parametrize(("is_slow_start", "limit"), [(True, 9), (False, 8)])
+def test_a_window_that_is_half_full_grows_in_slow_start_alone(is_slow_start: bool, limit: float) -> None:
+    window = Window(4096, limit=8, is_slow_start=is_slow_start)
+    for _ in range(5):
+        window.begin()
+    window.end(answered=True)
+    assert window.limit == limit
+
+
+def test_an_empty_gauge_opens_no_window_that_still_gives_way() -> None:
+    window = full(limit=32)
+    window.congested()
+    window.looked(0, 32)
+    assert window.limit == 16
+
+
 def test_the_ceiling_holds() -> None:
     window = full(ceiling=40)
     a_round(window)

@@ -1,6 +1,8 @@
 """Many endpoints are asked as one, around those that fail; a server that dies and comes back loses nothing."""
 
 import asyncio
+import contextlib
+import math
 import resource
 import socket
 import threading
@@ -8,16 +10,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from pipeline.generators import Reply
-from pipeline.served_model import connection
+from pipeline.served_model import connection, endpoint
 from pipeline.served_model.capabilities import Capabilities
 from pipeline.served_model.client import open_servers
+from pipeline.served_model.completion import RequestFailed
 from pipeline.served_model.congestion import Window
-from pipeline.served_model.endpoint import Endpoint
+from pipeline.served_model.connection import Unreached
+from pipeline.served_model.endpoint import NOTHING, Endpoint
 from pipeline.served_model.endpoints import Endpoints
 from pipeline.served_model.settings import ServedSettings
 from schemas.errors import BackendError, RecipeError
@@ -49,6 +53,104 @@ def test_a_request_that_was_taken_comes_before_those_that_are_not() -> None:
         return waits.done(), is_owed.done()
 
     assert asyncio.run(who_is_next()) == (False, True)
+
+
+def test_who_comes_later_waits_behind_those_who_wait() -> None:
+    async def who_is_next() -> tuple[bool, bool]:
+        endpoints = with_room(1)
+        endpoints.every[0].rests_until = math.inf
+        waits = asyncio.create_task(endpoints.slot())
+        await asyncio.sleep(0)
+        endpoints.every[0].rests_until = 0
+        late = asyncio.create_task(endpoints.slot())
+        await asyncio.sleep(0)
+        endpoints.wake()
+        await asyncio.sleep(0)
+        return waits.done(), late.done()
+
+    assert asyncio.run(who_is_next()) == (True, False)
+
+
+def test_the_first_reason_why_nothing_more_can_be_asked_is_told() -> None:
+    endpoints = with_room(1)
+    for reason in ("first", "second"):
+        endpoints.fail(BackendError(reason))
+    with pytest.raises(BackendError, match=r"^first$"):
+        asyncio.run(endpoints.slot())
+
+
+class Scripted:
+    """A connection on which requests end as told, one after the other; the ones after that are answered."""
+
+    url = "http://127.0.0.1:1/v1"
+
+    def __init__(self, *outcomes: Exception) -> None:
+        self.outcomes = list(outcomes)
+
+    async def complete(self, _: bytes) -> Any:
+        error = self.outcomes.pop(0) if self.outcomes else None
+        await asyncio.sleep(0.01)
+        if error:
+            raise error
+
+    def endpoints(self, n: int = 1, patience_s: float = 9) -> Endpoints:
+        return Endpoints([Endpoint(cast(Any, self), Window(n))], Capabilities(has_answered=True), patience_s)
+
+
+def test_one_failure_after_a_rest_is_enough_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def n_rests() -> int:
+        endpoints = Scripted(Unreached("gone"), RequestFailed("connection", "broke off")).endpoints()
+        with pytest.raises(RequestFailed, match="broke off"):
+            await endpoints.send(b"", NOTHING)
+        return endpoints.every[0].n_rests
+
+    monkeypatch.setattr(endpoint, "FIRST_REST_S", 0.01)
+    assert asyncio.run(n_rests()) == 2
+
+
+def test_many_requests_that_fail_at_once_are_one_reason_to_rest() -> None:
+    async def n_rests() -> int:
+        endpoints = Scripted(*[Unreached("gone")] * 8).endpoints(8)
+        async with asyncio.TaskGroup() as tasks:
+            sending = [tasks.create_task(endpoints.send(b"", NOTHING)) for _ in range(8)]
+            await asyncio.sleep(0.1)
+            for task in sending:
+                task.cancel()
+        return endpoints.every[0].n_rests
+
+    assert asyncio.run(n_rests()) == 1
+
+
+def test_no_rest_is_longer_than_there_is_patience() -> None:
+    async def rest_s() -> float:
+        endpoints = Scripted(Unreached("gone")).endpoints(patience_s=0.2)
+        began = asyncio.get_running_loop().time()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(endpoints.send(b"", NOTHING), 0.1)
+        return endpoints.every[0].rests_until - began
+
+    assert asyncio.run(rest_s()) < 0.5
+
+
+def test_an_answer_ends_the_time_that_patience_is_counted_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def down_since() -> float | None:
+        endpoints = Scripted(Unreached("gone")).endpoints()
+        await endpoints.send(b"", NOTHING)
+        return endpoints.down_since
+
+    monkeypatch.setattr(endpoint, "FIRST_REST_S", 0.01)
+    assert asyncio.run(down_since()) is None
+
+
+@pytest.mark.parametrize(("status", "limit"), [(429, 1), (503, 1), (500, 8), (400, 8), (None, 8)])
+def test_only_an_endpoint_that_has_too_much_is_asked_for_less(status: int | None, limit: float) -> None:
+    async def limit_after() -> float:
+        endpoints = Scripted(RequestFailed("server_error", "no", status)).endpoints(8)
+        with pytest.raises(RequestFailed):
+            await endpoints.send(b"", NOTHING)
+        return endpoints.every[0].window.limit
+
+    assert asyncio.run(limit_after()) == limit
 
 
 def test_who_goes_away_with_the_room_it_was_given_leaves_it_to_others() -> None:
@@ -161,23 +263,27 @@ def test_a_refused_connection_is_no_attempt(model_server: Any, answer: Any, prom
     assert (reply.text, reply.failed_attempts) == ("sample 1", ())
 
 
-def test_retry_after_holds_for_the_endpoint_as_a_whole(
-    model_server: Any, faults: Any, answer: Any, prompts: Any
+def test_the_longest_retry_after_holds_for_the_endpoint_as_a_whole(
+    model_server: Any, answer: Any, prompts: Any
 ) -> None:
     times: list[float] = []
 
-    async def peace(server: Any, *_: Any) -> Any:
-        times.append(time.monotonic())
-        return server.reply(429, {}, Retry_After="1")
+    def peace(for_s: str, after_s: float) -> Any:
+        async def ask(server: Any, *_: Any) -> Any:
+            times.append(time.monotonic())
+            await asyncio.sleep(after_s)
+            return server.reply(429, {}, Retry_After=for_s)
+
+        return ask
 
     async def note(server: Any, _: Any, body: Any) -> Any:
         times.append(time.monotonic())
         return server.reply(200, server.completion(body))
 
-    model_server.faults.append(peace)
+    model_server.faults.extend([peace("1", after_s=0), peace("0.01", after_s=0.1)])
     model_server.misbehave = lambda _: note
-    answer(model_server, prompts(*range(4)), concurrency=1)
-    assert min(times[1:]) >= times[0] + 1
+    answer(model_server, prompts(*range(4)), concurrency=2)
+    assert min(times[2:]) >= times[0] + 1
 
 
 def test_a_server_that_wants_peace_for_longer_than_there_is_patience_ends_it(

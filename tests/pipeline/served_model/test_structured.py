@@ -132,6 +132,16 @@ def test_a_schema_that_is_refused_is_left_out_from_then_on_and_this_is_said_once
     assert "Set `structured`" in said
 
 
+def test_a_schema_that_is_refused_to_many_at_once_is_said_once(
+    model_server: Any, faults: Any, answer: Any, prompts: Any, caplog: Any
+) -> None:
+    refusal = faults.status(400, "response_format: no")
+    model_server.misbehave = lambda body: refusal if "response_format" in body else None
+    answer(model_server, prompts("a", "b", "c", schema=SCHEMA))
+    assert sum("response_format" in body for body in model_server.asked) == 3
+    assert sum("cannot hold answers" in record.message for record in caplog.records) == 1
+
+
 def test_with_structured_off_no_answer_is_checked(model_server: Any, answer: Any, prompts: Any) -> None:
     model_server.message = {"content": '{"n": "4"}'}
     assert answer(model_server, prompts("a", schema=SCHEMA), structured="off")[0].text == '{"n": "4"}'
