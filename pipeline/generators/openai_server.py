@@ -73,7 +73,8 @@ def _plain(url: str) -> str:
     """Raises RecipeError, which unlike pydantic's own error does not repeat a password that stands in the URL."""
     try:
         parts = urlsplit(url)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        host = (parts.hostname or "").encode("idna")  # as the system will look it up; ValueError where it cannot
+        is_url = parts.scheme in ("http", "https") and bool(host) and (parts.port or 1) > 0
     except ValueError:
         is_url = False
     if not is_url or url != url.strip():

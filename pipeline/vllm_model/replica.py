@@ -20,6 +20,9 @@ MAX_RESTARTS = 5
 GRACE_S = 45.0
 """Time that a server has to end by itself: its own time-out for what is in flight (20 s), and to let go of memory."""
 
+STARTING_GRACE_S = 5.0
+"""The same for one that was never ready: it has nothing in flight, and vLLM may not hear while it starts."""
+
 HEALTH_TIMEOUT_S = 5.0
 
 
@@ -64,7 +67,7 @@ class Replica:
         """Stop, and return when no process of it is left."""
         self.ask_to_stop()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE_S + 15)
+            self._process.wait(GRACE_S + 15 if self.was_healthy else STARTING_GRACE_S)
         self._end_group()
         self._process.wait()
 

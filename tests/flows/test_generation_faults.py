@@ -17,13 +17,15 @@ import polars as pl
 import pytest
 
 from pipeline.checks import check
+from pipeline.generators import openai_server
 from pipeline.journal import journal_folder, leftover
 from pipeline.served_model.capabilities import capabilities
 from pipeline.served_model.refusals import LONGER_CONTEXT
+from pipeline.served_model.structured import violation
 from pipeline.store import open_run
+from pipeline.vllm_model import replica
+from schemas.errors import RecipeError
 from schemas.tables import Rollouts
-
-pytestmark = pytest.mark.server
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Answer = Callable[[dict[str, Any], int], tuple[int, Any, dict[str, str]]]
@@ -145,6 +147,7 @@ def rollouts(folder: Path) -> pl.DataFrame:
     return open_run(str(folder / "run")).read(Rollouts)
 
 
+@pytest.mark.server
 def test_a_token_budget_that_answers_do_not_use_up_leaves_out_no_plan(
     servers: list[Server], coldstart: Call, tmp_path: Path
 ) -> None:
@@ -157,6 +160,7 @@ def test_a_token_budget_that_answers_do_not_use_up_leaves_out_no_plan(
     assert rollouts(tmp_path).filter(arm="write_plan").height == 16
 
 
+@pytest.mark.server
 def test_too_many_failures_say_what_the_first_of_the_commonest_said(
     servers: list[Server], coldstart: Call, tmp_path: Path
 ) -> None:
@@ -169,6 +173,7 @@ def test_too_many_failures_say_what_the_first_of_the_commonest_said(
     )
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     "answer",
     [
@@ -192,6 +197,7 @@ def test_an_endpoint_that_only_fails_and_fast_costs_no_sample(
     assert Counter(rollouts(tmp_path)["error_kind"]) == {None: 40}
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("seconds", ["99999999999999", "1e300", "Fri, 31 Dec 9999 23:59:59 -2359"])
 def test_a_server_that_wants_peace_for_ever_ends_it_in_one_line(
     servers: list[Server], coldstart: Call, tmp_path: Path, seconds: str
@@ -202,6 +208,42 @@ def test_a_server_that_wants_peace_for_ever_ends_it_in_one_line(
     assert "wants no requests before" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.server
+def test_a_date_that_is_none_is_no_time_to_wait_for(servers: list[Server], coldstart: Call, tmp_path: Path) -> None:
+    peace = {"Retry-After": f"Fri, 31 Dec 1999 23:59:59 +{'9' * 24}"}
+    servers[0].answer = lambda body, k: (200, completion(body, k), {}) if k else (429, {}, peace)
+    run(coldstart, tmp_path, recipe(tmp_path, servers[0]))
+    assert Counter(rollouts(tmp_path)["error_kind"]) == {None: 8}
+
+
+@pytest.mark.parametrize("depth", range(900, 1000, 3))
+def test_a_plan_nested_without_end_is_judged_or_left(depth: int) -> None:
+    why = violation(f'{{"steps": {"[" * depth}{"]" * depth}}}', '{"properties": {"steps": {"maxItems": 0}}}')
+    assert why is None or why.startswith("$.steps: [[[")
+
+
+@pytest.mark.timeout(30)
+def test_a_server_that_does_not_hear_while_it_starts_is_ended_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "STARTING_GRACE_S", 0.5)
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(99)"
+    )
+    starting = replica.Replica([sys.executable, "-c", deaf], os.environ, 1, tmp_path / "log")
+    while "deaf" not in (tmp_path / "log").read_text():
+        time.sleep(0.02)
+    starting.stop()
+    assert starting.failure is None
+
+
+@pytest.mark.parametrize("host", ["my..host", "a" * 64])
+def test_a_host_that_no_system_can_look_up_is_no_url(host: str) -> None:
+    with pytest.raises(RecipeError, match="base_url: wanted a URL"):
+        openai_server.Config(model="m", base_url=f"http://{host}/v1")
+
+
+@pytest.mark.server
 def test_a_budget_of_nothing_asks_nothing(servers: list[Server], coldstart: Call, tmp_path: Path) -> None:
     path = recipe(tmp_path, servers[0])
     for setting in ("max_requests=0", "max_tokens=0", "max_hours=0"):
@@ -210,6 +252,7 @@ def test_a_budget_of_nothing_asks_nothing(servers: list[Server], coldstart: Call
     assert servers[0].n_asked == 0
 
 
+@pytest.mark.server
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_ended_with_hundreds_in_flight_the_same_command_goes_on(
