@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.console import show_notices
 from flows.endings import end_with
 from flows.file_verbs import dedup, rate, verify
 from flows.generate import generate
@@ -289,5 +290,6 @@ def _existing(run_url: str) -> "Run":
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point; `arguments` are those of the process where none are given."""
+    show_notices()
     given = sys.argv[1:] if arguments is None else arguments
     end_with(lambda: cli(given or ["--help"], "coldstart", standalone_mode=False))

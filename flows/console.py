@@ -4,6 +4,7 @@ Model output is hostile: `clean` takes control sequences out of everything that 
 """
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +28,20 @@ PLAIN_EVERY_S = 30.0
 def say(text: str = "", *, err: bool = False) -> None:
     """Print a line, cleaned."""
     print(clean(text), file=sys.stderr if err else sys.stdout, flush=True)
+
+
+class Notices(logging.Handler):
+    """Shows what the pipeline says of its work while it goes on, such as that vLLM starts."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record), err=True)
+
+
+def show_notices() -> None:
+    """Show them in this process."""
+    log = logging.getLogger("pipeline")
+    log.setLevel(logging.INFO)
+    log.handlers = [Notices()]
 
 
 def cell(value: Any, width: int = 60) -> str:
@@ -158,16 +173,19 @@ class PlainProgress:
 
     def __init__(self, title: str, n_owed: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._title, self._n_owed, self._clock = title, n_owed, clock
-        self._n_done = 0
+        self._n_done = self._n_before = 0
         self._started = self._said = clock()
 
     def __call__(self, n: int) -> None:
-        """Count `n` more rows."""
-        self._n_done += n
+        """Count `n` more rows; the first are no part of the rate, because a model may have been loaded before them."""
         now = self._clock()
+        if not self._n_done:
+            self._started, self._n_before = now, n
+        self._n_done += n
         if now - self._said < PLAIN_EVERY_S or not 0 < self._n_done < self._n_owed:
             return
         self._said = now
-        rate = self._n_done / (now - self._started)
-        left = duration((self._n_owed - self._n_done) / rate)
-        say(f"{self._title} {self._n_done:>8,} of {self._n_owed:,} rows  {rate:,.1f} rows/s  {left} left", err=True)
+        said = f"{self._title} {self._n_done:>8,} of {self._n_owed:,} rows"
+        if rate := (self._n_done - self._n_before) / max(now - self._started, 1e-9):
+            said += f"  {rate:,.1f} rows/s  {duration((self._n_owed - self._n_done) / rate)} left"
+        say(said, err=True)

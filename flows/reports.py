@@ -102,9 +102,22 @@ def require_examples(run: Run) -> None:
     elif rollouts.height and rollouts["error_kind"].eq(NOT_RUN).fill_null(False).all():
         key = run.read(Prompts)["source_key"].first()
         why = f"no recorded response belongs to a prompt: a prompt's source_key is {key!r}; is that in the recording?"
+    elif rollouts.height and rollouts["error_kind"].is_not_null().all():
+        kind, n = rollouts["error_kind"].value_counts(sort=True).row(0)
+        said = next(iter(rollouts.filter(error_kind=kind)["error"].drop_nulls().to_list()), "")
+        why = (
+            f"all {rollouts.height} samples failed, {n} of them as {kind}{f' ({said})' if said else ''}; mend that, "
+            f"then `coldstart retry rollouts --run {run.url}`, and run the recipe again"
+        )
     elif (bands := run.read(Bands)).height and not bands.filter(pl.col("region") == "in_band").height:
         found = ", ".join(f"{region} {n}" for region, n in bands["region"].value_counts(sort=True).rows())
         why = f"no prompt is in the band ({found}): try easier or harder prompts, or another model"
+    elif (plans := run.read(Plans)).height and not plans.filter(status="parsed").height:
+        found = ", ".join(f"{status} {n}" for status, n in plans["status"].value_counts(sort=True).rows())
+        why = (
+            f"no plan could be read ({found}); `coldstart show PLAN_ID` shows one: was it cut off (max_tokens of "
+            "models.planner), or is `structured` there not what its model can do?"
+        )
     else:
         why = "`coldstart funnel` shows where they were lost"
     raise NoExamples(f"{run.url}: the run ended without examples: {why}")

@@ -42,4 +42,6 @@ def configure(module: ModuleType, settings: Mapping[str, Any], origin: Origin, a
         config: BaseModel = module.Config.model_validate(dict(settings))
     except ValidationError as error:
         raise origin.error(error, module.Config, at) from None
+    except RecipeError as error:  # not pydantic's own, which would repeat the value
+        raise RecipeError(f"{origin.place(at)}: {'.'.join(at)}.{error}") from None
     return config

@@ -136,7 +136,10 @@ def _model(recipe: Recipe, role: str, settings: ModelSettings, origin: Origin) -
     name = settings.template if "/" not in settings.template else _under(recipe.data, settings.template)
     template = load_template(name, where=_where(origin, (*at, "template")))
     model = Model(role, settings.kind, module, config, template, generator_id="")
-    return replace(model, generator_id=generator_id(model.identity()))
+    try:
+        return replace(model, generator_id=generator_id(model.identity()))
+    except RecipeError as error:
+        raise RecipeError(f"{_where(origin, at)}: {error}") from None
 
 
 def _configured(

@@ -61,6 +61,8 @@ async def open_generator(config: Config) -> AsyncIterator[Generate]:
 
 def _launch(config: Config) -> Launch:
     vllm = installation(config.python)
+    if vllm.is_cpu and config.gpus:
+        raise RecipeError("gpus: this vLLM is the build for CPUs; leave gpus out, or install the other: make vllm-gpu")
     gpus = [()] * config.replicas if vllm.is_cpu else _shares(config)
     arguments = _arguments(config, vllm, len(gpus[0]))
     return Launch(

@@ -8,6 +8,7 @@ mends a setting (BackendError).
 import base64
 import ipaddress
 import json
+import os
 import resource
 import urllib.request
 from collections.abc import AsyncIterator
@@ -105,7 +106,7 @@ class Connection:
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
             return BackendError(f"{self.url}: no secure connection ({self._shown(error)}); mend base_url")
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-            return Unreached(self._shown(error))
+            return Unreached(self._shown(_reason(error)))
         if isinstance(error, TimeoutError):
             waited = f"no answer in {self.longest_s:,.0f} s (timeout_s + max_tokens / slowest_tokens_per_s)"
             return RequestFailed(TIMEOUT, waited)
@@ -183,6 +184,14 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no connection, in the system's words where it has some."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
+    if cause is None or cause.errno is None:
+        return str(error)
+    return os.strerror(cause.errno) if cause.errno > 0 else cause.strerror or str(error)
 
 
 def allow_open_files(n_connections: int) -> None:

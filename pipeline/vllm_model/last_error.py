@@ -66,8 +66,9 @@ ADVICE = (
         RecipeError,
     ),
     _advice(r"address already in use", "another program took the port first: run the same command again"),
+    _advice(r"User-specified max_model_len", "lower max_model_len in `arguments`", RecipeError),
     _advice(
-        r"unrecognized arguments|^argument -|ambiguous option|parser '.*' not found|User-specified max_model_len"
+        r"unrecognized arguments|^argument -|ambiguous option|parser '.*' not found"
         r"|must be divisible by tensor parallel",
         "mend `arguments`",
         RecipeError,

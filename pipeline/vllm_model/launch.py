@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import json
+import logging
 import os
 import socket
 import tempfile
@@ -133,7 +134,11 @@ async def servers(launch: Launch, start_timeout_s: float) -> Servers:
     for other in [one for one in _running if one.competes(launch)]:
         if other != launch or _running[other].failure():
             await asyncio.to_thread(_running.pop(other).stop)
-    found = _running.get(launch) or _running.setdefault(launch, Servers(launch))
+    if launch not in _running:
+        found = _running[launch] = Servers(launch)
+        logs = " ".join(str(replica.log) for replica in found.replicas)
+        logging.getLogger(__name__).info("vLLM starts, which takes a minute or, for large models, many; log: %s", logs)
+    found = _running[launch]
     try:
         await found.healthy(start_timeout_s)
     except BaseException:

@@ -7,6 +7,7 @@ of vLLM's; a warden ends it where ours dies without a chance to.
 import asyncio
 import atexit
 import json
+import logging
 import multiprocessing
 import os
 import subprocess
@@ -89,6 +90,7 @@ async def running(model: str, arguments: Mapping[str, Any], contents: str) -> Ru
     await asyncio.to_thread(_stop)
     found = Running(key, _prepared())
     found.log.write_bytes(b"")  # errors of another engine would be taken for its own
+    logging.getLogger(__name__).info("vLLM starts in this process; log: %s", found.log)
     threading.Thread(target=found.serve, name="vllm", daemon=True).start()
     starting = found.submit(_start(found, model, arguments))
     _running.append(found)

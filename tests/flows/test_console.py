@@ -44,12 +44,23 @@ def test_long_work_says_about_every_half_minute_how_far_it_is(capsys: pytest.Cap
 def test_a_line_has_rate_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
     clock = [0.0]
     advance = progress(clock, n_owed=10_000)
-    clock.append(50.0)
+    clock.append(20.0)  # a model was loaded
+    advance(100)
+    clock.append(70.0)
     advance(1_000)
     (line,) = lines(capsys)
-    assert "1,000 of 10,000 rows" in line
+    assert "1,100 of 10,000 rows" in line
     assert "20.0 rows/s" in line
-    assert "0:07:30 left" in line
+    assert "0:07:25 left" in line
+
+
+def test_rows_that_came_at_once_have_no_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = [0.0]
+    advance = progress(clock)
+    clock.append(60.0)
+    advance(50)
+    (line,) = lines(capsys)
+    assert line.endswith("50 of 100 rows")
 
 
 def test_short_work_and_the_last_row_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -285,3 +285,45 @@ def test_ended_with_hundreds_in_flight_the_same_command_goes_on(
     assert found["rollout_id"].n_unique() == 480
     assert servers[0].n_asked - n_before == 480 - kept
     assert check(open_run(str(tmp_path / "run")))["n_broken"].fill_null(0).sum() == 0
+
+
+@pytest.mark.server
+def test_a_run_in_which_every_sample_failed_says_why(servers: list[Server], coldstart: Call, tmp_path: Path) -> None:
+    servers[0].answer = lambda body, number: (400, {"error": {"message": "maximum context length is 9"}}, {})
+    done = coldstart("run", recipe(tmp_path, servers[0]), "--run", tmp_path / "run")
+    assert done.returncode == 1
+    assert "all 8 samples failed, 8 of them as context_overflow (HTTP 400: maximum context length is 9; " in done.stderr
+    assert "`coldstart retry rollouts --run" in done.stderr
+
+
+@pytest.mark.server
+def test_a_run_whose_plans_cannot_be_read_says_so(servers: list[Server], coldstart: Call, tmp_path: Path) -> None:
+    def answer(body: dict[str, Any], number: int) -> tuple[int, Any, dict[str, str]]:
+        said = completion(body, number)
+        if "response_format" in body:
+            said["choices"] = [{"message": {"content": f'{{"strategy": "{number}'}, "finish_reason": "length"}]
+        return 200, said, {}
+
+    servers[0].answer = answer
+    done = coldstart("run", recipe(tmp_path, servers[0], more=PLANS), "--run", tmp_path / "run")
+    assert "no plan could be read (malformed 16)" in done.stderr
+
+
+@pytest.mark.server
+def test_an_error_in_a_models_settings_names_its_place(servers: list[Server], coldstart: Call, tmp_path: Path) -> None:
+    path = recipe(tmp_path, servers[0])
+    path.write_text(path.read_text().replace(servers[0].url, "nowhere"))
+    done = coldstart("run", path, "--run", tmp_path / "run")
+    assert f"{path} line " in done.stderr
+    assert ": models.target.base_url: wanted a URL" in done.stderr
+
+
+@pytest.mark.server
+def test_a_server_that_is_not_there_is_named_in_plain_words(
+    servers: list[Server], coldstart: Call, tmp_path: Path
+) -> None:
+    path = recipe(tmp_path, servers[0])
+    servers[0].close()
+    done = coldstart("run", path, "--run", tmp_path / "run")
+    assert f"{servers[0].url}: cannot be reached (Connection refused); start the server or mend base_url" in done.stderr
+    servers[0] = Server()

@@ -112,7 +112,7 @@ def test_servers_that_are_gone_for_good_end_the_run_with_their_error(
 def test_identity_is_the_contents_of_the_folder_and_the_arguments(settings: Any, tmp_path: Path) -> None:
     copy = shutil.copytree(TINY, tmp_path / "copy")
     here = vllm_server.identity(settings())
-    assert vllm_server.identity(settings(path=str(copy), gpus=[0], replicas=2, start_timeout_s=9)) == here
+    assert vllm_server.identity(settings(path=str(copy), replicas=2, start_timeout_s=9)) == here
     assert vllm_server.identity(settings(arguments={"max_model_len": 99})) != here
     assert vllm_server.identity(settings(temperature=0.5)) != here
     (copy / "chat_template.jinja").write_text("{{ 1 }}")
@@ -137,6 +137,11 @@ def test_what_is_left_open_is_decided_and_can_be_overridden(settings: Any) -> No
     assert value_of(arguments, "--shutdown-timeout") == "3"
     assert "--no-enforce-eager" in arguments
     assert "--enforce-eager" not in arguments
+
+
+def test_the_build_for_cpus_refuses_gpus(settings: Any) -> None:
+    with pytest.raises(RecipeError, match="gpus: this vLLM is the build for CPUs"):
+        vllm_server.identity(settings(gpus=[0]))
 
 
 @pytest.fixture
