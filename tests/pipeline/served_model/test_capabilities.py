@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.generators import CONTEXT_OVERFLOW
 from pipeline.served_model.capabilities import Capabilities, Features, capabilities
-from pipeline.served_model.completion import ChatCompletion, RequestFailed
+from pipeline.served_model.completion import CONTENT_FILTER, ChatCompletion, RequestFailed
 from pipeline.served_model.refusals import BAD_REQUEST, CONNECTION, RATE_LIMIT, SERVER_ERROR
 
 ALL = Features(4, counts=True, schema="{}")
@@ -39,6 +40,12 @@ def test_only_what_was_asked_for_is_blamed() -> None:
     assert Capabilities().refused(Features(), failure) is None
     assert Capabilities().refused(ALL.without("schema"), failure) == "counts"
     assert Capabilities().refused(Features(4), failure) == "n"
+
+
+@pytest.mark.parametrize("kind", [CONTEXT_OVERFLOW, CONTENT_FILTER])
+def test_what_a_prompt_is_refused_for_by_itself_is_blamed_on_no_schema(kind: str) -> None:
+    asked = Features(counts=True, schema="{}")
+    assert Capabilities().refused(asked, RequestFailed(kind, "schema", 400)) is None
 
 
 def test_what_has_worked_is_not_blamed() -> None:
@@ -98,9 +105,10 @@ def test_what_was_learned_is_kept_for_the_next_step(model_server: Any, answer: A
 
 
 def test_a_server_without_counts_of_each_is_asked_one_by_one(model_server: Any, answer: Any, prompts: Any) -> None:
-    model_server.has_token_ids = False
+    model_server.has_token_ids, model_server.delay_s = False, 0.01
     replies = answer(model_server, prompts("a", n=4), concurrency=1)
     assert model_server.n_asked == [1, 1, 1, 1]
+    assert model_server.most_in_flight == 1
     assert [reply.n_completion_tokens for reply in replies] == [3, 4, 5, 6]
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.served_model.structured import schema_fields, schema_key, violation
+from pipeline.generators import Reply
+from pipeline.served_model.structured import held_to_schema, schema_fields, schema_key, violation
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
@@ -42,6 +43,19 @@ def test_json_that_is_something_else_is_a_violation(text: str, why: str | None) 
 
 def test_a_long_answer_is_not_repeated_in_its_reason() -> None:
     assert len(str(violation(json.dumps({"n": "x" * 10_000}), schema_key(SCHEMA)))) <= 200
+
+
+def test_a_violation_leaves_nothing_of_the_answer_but_what_it_cost() -> None:
+    reply = Reply("0-0", text="{}", reasoning="hm", model="m", n_completion_tokens=9)
+    held = held_to_schema(reply, schema_key(SCHEMA))
+    assert (held.text, held.reasoning, held.finish_reason) == (None, None, "error")
+    assert (held.model, held.n_completion_tokens) == ("m", 9)
+    assert held_to_schema(reply, "") is reply
+
+
+def test_schemas_that_differ_in_their_order_alone_are_one() -> None:
+    assert schema_key(SCHEMA) == schema_key(dict(reversed(SCHEMA.items())))
+    assert schema_key(None) == ""
 
 
 def test_each_way_of_sending_a_schema_has_its_field() -> None:
