@@ -66,9 +66,10 @@ def test_an_answer_follows_its_schema(engine: Any) -> None:
     assert free.text.startswith("Strategy:")
 
 
-def test_a_schema_that_vllm_cannot_follow_is_a_row_of_its_own(engine: Any) -> None:
-    (reply,) = engine.ask(requests(PROBLEM, 1, {"type": "no such type"})).replies
-    assert (reply.error_kind, reply.text) == ("bad_request", None)
+def test_a_schema_that_vllm_cannot_follow_is_left_out(engine: Any) -> None:
+    found = engine.ask([*requests(PROBLEM, 2, {"type": "no such type"}), *requests(PROBLEM, 2)]).replies
+    assert len(found) == 4
+    assert all(reply.text and reply.error_kind is None for reply in found)
 
 
 def test_a_stop_string_ends_an_answer_and_is_cut_off(engine: Any) -> None:
