@@ -29,6 +29,7 @@ class Stream:
         loop = asyncio.get_running_loop()
         arrived: asyncio.Queue[Future[list[Reply]]] = asyncio.Queue()
         in_flight: dict[Future[list[Reply]], int] = {}
+        n_samples = 0
         died: BackendError | None = None
 
         def tell(future: "Future[list[Reply]]") -> None:
@@ -38,13 +39,15 @@ class Stream:
         parts = self._parts(requests)
         try:
             while True:
-                while died is None and sum(in_flight.values()) < self.n_most and (part := next(parts, None)):
+                while died is None and n_samples < self.n_most and (part := next(parts, None)):
                     future = self.sampler.running.submit(self.sampler.replies(part))
                     in_flight[future] = len(part)
+                    n_samples += len(part)
                     future.add_done_callback(tell)
                 if not in_flight:
                     break
-                del in_flight[future := await arrived.get()]
+                future = await arrived.get()
+                n_samples -= in_flight.pop(future)
                 if isinstance(error := future.exception(), BackendError):
                     died = error
                     continue
