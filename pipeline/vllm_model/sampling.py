@@ -51,7 +51,7 @@ class Sampler:
         from vllm.v1.engine.exceptions import EngineDeadError
 
         try:
-            prompt = await self._prompt(part[0].messages)
+            prompt = self._prompt(part[0].messages)
             n_context = self.running.llm.model_config.max_model_len
             if prompt.n_tokens >= n_context:
                 return [_overflow(request, prompt.n_tokens, n_context) for request in part]
@@ -61,7 +61,7 @@ class Sampler:
         except VLLMClientError as error:
             return [failed_reply(request, BAD_REQUEST, one_line(str(error), 300)) for request in part]
 
-    async def _prompt(self, messages: Sequence[Mapping[str, str]]) -> Prompt:
+    def _prompt(self, messages: Sequence[Mapping[str, str]]) -> Prompt:
         """The messages in the words of the model's own template; VLLMClientError where it refuses them."""
         from vllm.renderers import ChatParams
 
@@ -69,7 +69,8 @@ class Sampler:
         params = ChatParams(chat_template_kwargs={"add_generation_prompt": True, **self.template_values})
         # Without a limit here: how long an over-long prompt is belongs into its row.
         tokens = replace(renderer.default_chat_tok_params, max_total_tokens=None)
-        _, (engine_input,) = await renderer.render_chat_async([list(messages)], params, tokens)
+        # At once: its asynchronous twin goes through threads, which costs 7 % of what a small model makes.
+        _, (engine_input,) = renderer.render_chat([list(messages)], params, tokens)
         ids = engine_input["prompt_token_ids"]
         tail = renderer.get_tokenizer().decode(ids[-_TAIL_TOKENS:])
         return Prompt(engine_input, len(ids), bool(_OPENS_THINKING.search(tail)))
