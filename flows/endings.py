@@ -3,13 +3,12 @@
 import errno
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import click
 
+from pipeline.interrupts import handled
 from schemas.errors import CurationError, InputError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -19,7 +18,8 @@ STOPPED = 130
 def end_with(command: Callable[[], Any]) -> NoReturn:
     """Carry a command out and leave the process; an error that nobody made on purpose keeps its trace."""
     try:
-        with _stopped_by_signals():
+        # As Ctrl-C, so that locks are released and temporary folders go; where they are ignored, they stay so.
+        with handled((signal.SIGTERM, signal.SIGHUP), signal.SIG_DFL, signal.default_int_handler):
             sys.exit(command() or 0)
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("coldstart: stopped; a run keeps what was finished, and the same command goes on", err=True)
@@ -40,17 +40,3 @@ def end_with(command: Callable[[], Any]) -> NoReturn:
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"coldstart: {where}{error.strerror}; free some space: the same command then goes on", err=True)
         sys.exit(CurationError.exit_code)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP are Ctrl-C, so that locks are released and temporary folders go; unless they are ignored."""
-    is_main = threading.current_thread() is threading.main_thread()
-    taken = [one for one in (signal.SIGTERM, signal.SIGHUP) if is_main and signal.getsignal(one) == signal.SIG_DFL]
-    for one in taken:
-        signal.signal(one, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for one in taken:
-            signal.signal(one, signal.SIG_DFL)

@@ -2,11 +2,28 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def handled(numbers: Iterable[int], before: Any, after: Any) -> Iterator[None]:
+    """A block in which those signals that are handled as `before` are handled as `after`.
+
+    In another thread than the main one, which alone gets signals, it changes nothing.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    taken = [number for number in numbers if is_main and signal.getsignal(number) == before]
+    for number in taken:
+        signal.signal(number, after)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before)
 
 
 class Interrupts:
@@ -18,16 +35,9 @@ class Interrupts:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """A block in which that is so. A second signal is raised at once; threads but the main one get none."""
-        is_main = threading.current_thread() is threading.main_thread()
-        raising = [one for one in SIGNALS if is_main and signal.getsignal(one) is signal.default_int_handler]
-        for one in raising:
-            signal.signal(one, self._take)
-        try:
+        """A block in which that is so. A second signal is raised at once."""
+        with handled(SIGNALS, signal.default_int_handler, self._take):
             yield
-        finally:
-            for one in raising:
-                signal.signal(one, signal.default_int_handler)
 
     def _take(self, *_: Any) -> None:
         if self.came:

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -31,3 +32,20 @@ def fake_vllm(tmp_path_factory: pytest.TempPathFactory) -> str:
     python.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(found))} exec {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
     return str(python)
+
+
+@pytest.fixture
+def members() -> Callable[[int], list[int]]:
+    """The processes of a group that run."""
+
+    def find(group: int) -> list[int]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                state, _, of, *_ = path.read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            found += [int(path.parent.name)] if int(of) == group and state != "Z" else []
+        return found
+
+    return find

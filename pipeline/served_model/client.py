@@ -94,7 +94,7 @@ class _Asker:
             except BackendError:
                 return
             try:
-                if not pull.is_over and (group := next(pull.groups, None)):
+                if group := next(pull.groups, None):
                     await self._ask_group(group, slot, pull.arrived.put_nowait)
                 else:
                     pull.is_over = True

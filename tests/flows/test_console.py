@@ -1,6 +1,7 @@
 """Progress on a terminal and elsewhere, and how times read."""
 
 import io
+import logging
 import re
 import sys
 import time
@@ -9,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from flows.console import PlainProgress, duration, follow
+from flows.console import PlainProgress, duration, follow, show_notices
 from flows.steps import Step
 
 
@@ -113,3 +114,12 @@ def test_the_first_row_is_no_later_than_the_last() -> None:
 )
 def test_durations_read_well(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_what_the_pipeline_says_of_its_work_is_shown_once_and_cleaned(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        show_notices()
+    logging.getLogger("pipeline.somewhere").info("vLLM starts\x1b[31m; log: %s", "a.log")
+    (line,) = lines(capsys)
+    assert "\x1b" not in line
+    assert line.startswith("vLLM starts")

@@ -200,7 +200,7 @@ def vllm(monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.server
 @pytest.mark.timeout(900)
-def test_kill_9_of_the_real_vllm_while_it_is_asked_loses_nothing_and_leaves_nothing(vllm: str) -> None:
+def test_kill_9_of_the_real_vllm_while_it_is_asked_loses_nothing_and_leaves_nothing(vllm: str, members: Any) -> None:
     groups: list[int] = []
 
     def kill(reply: Reply) -> None:
@@ -225,7 +225,7 @@ def test_kill_9_of_the_real_vllm_while_it_is_asked_loses_nothing_and_leaves_noth
 
 @pytest.mark.server
 @pytest.mark.timeout(900)
-def test_kill_9_of_us_leaves_nothing_of_the_real_vllm(vllm: str) -> None:
+def test_kill_9_of_us_leaves_nothing_of_the_real_vllm(vllm: str, members: Any) -> None:
     code = """
 import asyncio, sys
 from pipeline.generators import vllm_server
@@ -248,18 +248,6 @@ asyncio.run(hold())
     while members(group) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert members(group) == []
-
-
-def members(group: int) -> list[int]:
-    """The processes of a group that run."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, of, *_ = path.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        found += [int(path.parent.name)] if int(of) == group and state != "Z" else []
-    return found
 
 
 def is_server(pid: int) -> bool:

@@ -201,20 +201,8 @@ def hold(python: str, seconds: float) -> tuple["subprocess.Popen[str]", str, int
     return holder, url, os.getpgid(ask(url, "/pid"))
 
 
-def members(group: int) -> list[int]:
-    """The processes of a group that run."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, of, *_ = path.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        found += [int(path.parent.name)] if int(of) == group and state != "Z" else []
-    return found
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_no_process_is_left_however_we_end(fake_vllm: str, number: int) -> None:
+def test_no_process_is_left_however_we_end(fake_vllm: str, number: int, members: Any) -> None:
     holder, _, group = hold(fake_vllm, 600)
     assert len(members(group)) == 3
     holder.send_signal(number)
@@ -222,13 +210,13 @@ def test_no_process_is_left_however_we_end(fake_vllm: str, number: int) -> None:
     assert wait_until(lambda: not members(group)), members(group)
 
 
-def test_no_process_is_left_when_we_are_done(fake_vllm: str) -> None:
+def test_no_process_is_left_when_we_are_done(fake_vllm: str, members: Any) -> None:
     holder, _, group = hold(fake_vllm, 0.5)
     holder.communicate(timeout=60)
     assert members(group) == []
 
 
-def test_no_process_is_left_of_a_keeper_that_is_killed(fake_vllm: str) -> None:
+def test_no_process_is_left_of_a_keeper_that_is_killed(fake_vllm: str, members: Any) -> None:
     """Its server is replaced, and what the first one had started is gone."""
     (url,) = start(launched(fake_vllm, "deaf")).urls
     group = os.getpgid(ask(url, "/pid"))
