@@ -5,6 +5,13 @@ from typing import Any
 import click
 
 output_option = click.option("-o", "--output", required=True, metavar="FILE", help="JSONL (.gz), Parquet or CSV.")
+settings_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="A.B=C",
+    help="A setting of a verifier, such as verifiers.code.allow_unsandboxed=true.",
+)
 
 
 @click.command()
@@ -12,17 +19,20 @@ output_option = click.option("-o", "--output", required=True, metavar="FILE", he
 @output_option
 @click.option("--verifier", help="Verifier of rows that name none, such as math or strips.")
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that verify.")
-def verify(input: str, output: str, verifier: str | None, workers: int) -> None:
+@settings_option
+def verify(input: str, output: str, verifier: str | None, workers: int, overrides: tuple[str, ...]) -> None:
     """Judge the responses in a file.
 
     id, response, reasoning?, verifier, task -> id, outcome, reason, extracted, ...
     """
     from pipeline.rows import check_output, read_rows
-    from pipeline.verify import verify_rows
+    from pipeline.verify import Config
+    from pipeline.verify_file import verify_rows
 
     check_output(output, input)
+    config = Config(workers=workers, verifiers=verifier_settings(overrides))
     frame = read_rows(input, ["id", "response", "task"])
-    _write(verify_rows(frame, verifier, workers, where=input), output, "outcome")
+    _write(verify_rows(frame, verifier, config, where=input), output, "outcome")
 
 
 @click.command()
@@ -84,6 +94,21 @@ def dedup(input: str, output: str, id_: str, text: str, keep_by: str | None, **s
     check_output(output, input)
     frame = read_rows(input, [id_, text, *([keep_by] if keep_by else [])])
     _write(dedup_rows(frame, id=id_, text=text, keep_by=keep_by, where=input, **settings), output, "reason")
+
+
+def verifier_settings(overrides: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Settings of verifiers by name from `verifiers.NAME.B=C`, checked; RecipeError where one is wrong."""
+    from pipeline.resolve import configure_verifiers
+    from schemas.errors import RecipeError
+    from schemas.recipe_file import Origin, overridden
+
+    settings = overridden({}, overrides)
+    found = settings.pop("verifiers", {})
+    if settings or not isinstance(found, dict) or not all(isinstance(table, dict) for table in found.values()):
+        wanted = "wanted settings of verifiers, such as verifiers.code.allow_unsandboxed=true"
+        raise RecipeError(f"--set {overrides[-1]}: {wanted}")
+    configure_verifiers(found, Origin("coldstart verify", overrides=overrides))
+    return found
 
 
 def _write(frame: Any, output: str, column: str) -> None:

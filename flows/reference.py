@@ -37,7 +37,8 @@ ROLES = [
     "| `target` | is the model to be trained: its pass rate defines the band | the recipe is refused |",
     "| `planner` | writes plans for the prompts in the band | no plans are written |",
     "| `executor` | tries the plans | the target does |",
-    "| `judge` | nothing yet | |",
+    "| `judge` | judges answers that no rule can ([judging.md](judging.md)) | prompts with the verifier `judge` are "
+    "refused |",
     "",
     "Beside the settings of its generator, every role has the words in which it is asked ([templates](templates.md)):",
     "",
@@ -63,7 +64,8 @@ def recipe_page() -> str:
     lines = ["# Recipe settings", "", "Made by `python -m flows.reference`; do not edit.", ""]
     lines += [
         "A recipe is a TOML file. Settings marked *may change* can differ between two commands on one run folder;",
-        "any other change is another recipe and needs another run folder. `--set a.b=c` overrides a setting.",
+        "any other change is another recipe and needs another run folder. `--set a.b=c` overrides a setting. Every field",
+        "of a verifier's task belongs to the prompts, and every setting of a verifier to the recipe.",
         "",
     ]
     plain = {name: field for name, field in Recipe.model_fields.items() if not _section(field)}
@@ -81,7 +83,10 @@ def recipe_page() -> str:
             for name, section in _sections(config):
                 lines += _titled(f"### `[{table}.{name}]` of `{plugin}`", section)
     for plugin in plugins.names("verifiers"):
-        lines += _titled(f"## verifier `{plugin}`: the fields of its task", plugins.load("verifiers", plugin).Task)
+        module = plugins.load("verifiers", plugin)
+        lines += _titled(f"## verifier `{plugin}`: the fields of its task", module.Task)
+        if hasattr(module, "Config"):
+            lines += _titled(f"### `[verifiers.{plugin}]`", module.Config)
     return "\n".join([*lines, *PLANS])
 
 

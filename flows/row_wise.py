@@ -10,6 +10,7 @@ import polars as pl
 from pydantic import BaseModel
 
 from pipeline import generate, runner, verify
+from pipeline.judging import Judging
 from pipeline.resolve import Model, Resolved
 from pipeline.spending import Spending, state_path
 from pipeline.store import Run
@@ -46,6 +47,7 @@ class Wanted:
     model: Model
     what: str
     samples: pl.DataFrame
+    judging: Judging | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def owed_of(run: Run, wanted: pl.DataFrame) -> pl.DataFrame:
 def verify_owed(run: Run, resolved: Resolved) -> Iterator[Step]:
     """Verdicts that are owed, in shards: their threads and processes are there for each anew."""
     work = resolved.recipe.work
-    config = verify.Config(workers=work.workers)
+    config = verify.Config(workers=work.workers, verifiers=resolved.recipe.verifiers)
     wanted = verify.wanted(run.read(Prompts), run.read(Rollouts), config)
     owed = runner.owed(wanted, run.read(Verdicts), Verdicts)
     errors, job = runner.ErrorRate(work.max_error_rate), _job(run, verify, config)
@@ -94,6 +96,7 @@ def generate_owed(
         template=model.template,
         role=model.role,
         n_strategies=resolved.recipe.plans.n,
+        judging=wanted.judging,
         spending=spending,
     )
     asks = Asks(model, _job(run, generate, config), owed)

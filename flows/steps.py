@@ -10,6 +10,7 @@ from types import ModuleType
 import polars as pl
 from pydantic import BaseModel
 
+from flows.judgements import judgements_owed, known_judgements_owed, wanted_judgements
 from flows.row_wise import Step, Wanted, generate_owed, owed_of, verify_owed
 from pipeline import (
     assemble,
@@ -29,9 +30,11 @@ from pipeline import (
     verify,
 )
 from pipeline.evidence import gather
+from pipeline.judging import JUDGE
 from pipeline.resolve import RECORDED, Model, Resolved, bind
 from pipeline.spending import Spending, spending_of
 from pipeline.store import Run
+from schemas.errors import RecipeError
 from schemas.recipe import Export, Recipe
 from schemas.recipe_file import Origin
 from schemas.tables import Bands, Choices, Examples, PassRates, Plans, Prompts, Rollouts, Screened, Verdicts
@@ -56,8 +59,11 @@ def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator
     recipe, spending = resolved.recipe, spending_of(run, resolved.recipe.budget)
     target = resolved.models["target"]
     yield Step("collect", [lambda _: _collect(run, resolved)])
-    yield _batch(run, screen, recipe.screen, extra=verifier_versions())
+    screening = screen.Config(**recipe.screen.model_dump(), verifiers=recipe.verifiers)
+    yield _batch(run, screen, screening, extra=verifier_versions())
+    _require_what_verifiers_need(run, resolved)
     yield from _sampling_loop(run, resolved, spending, limit)
+    yield from known_judgements_owed(run, resolved, spending)
     yield _batch(run, bands, bands.Config(target=target.generator_id))
     if resolved.tries_plans():
         yield from _tried_plans(run, resolved, spending)
@@ -88,6 +94,7 @@ def wanted_rollouts(run: Run, resolved: Resolved) -> pl.DataFrame:
         wanted += [_wanted_strategies(run, resolved), _wanted_plans(run, resolved), _wanted_trials(run, resolved)]
     elif planner := resolved.models.get("planner"):
         wanted += [_wanted_recorded_plans(run, planner)]
+    wanted += wanted_judgements(run, resolved)
     return pl.concat(frame.select("rollout_id") for frame in wanted)
 
 
@@ -125,10 +132,29 @@ def _sampling_loop(run: Run, resolved: Resolved, spending: Spending, limit: int 
     while True:
         wanted = _wanted_solves(run, resolved, limit)
         yield from generate_owed(run, resolved, Wanted(resolved.models["target"], "samples", wanted), spending, errors)
-        yield from verify_owed(run, resolved)
+        yield from _verdicts(run, resolved, spending)
         yield _batch(run, rate, resolved.recipe.band)
         if owed_of(run, _wanted_solves(run, resolved, limit)).is_empty():
             break
+
+
+def _require_what_verifiers_need(run: Run, resolved: Resolved) -> None:
+    """RecipeError where prompts name a verifier that this recipe gives too little to work with."""
+    used = set(run.read(Prompts)["verifier"].unique())
+    if JUDGE in used and JUDGE not in resolved.models:
+        raise RecipeError("models.judge is missing: there are prompts whose verifier is `judge`")
+    n_voters, n_first = resolved.verifier_settings("majority").samples, sampling.round_size(resolved.recipe.band)
+    if "majority" in used and n_first < n_voters:
+        raise RecipeError(
+            f"band.batch: found {n_first}, wanted at least verifiers.majority.samples = {n_voters}: "
+            "the first round of each prompt must hold all that vote"
+        )
+
+
+def _verdicts(run: Run, resolved: Resolved, spending: Spending) -> Iterator[Step]:
+    """The judgements that verdicts rest on, and then the verdicts."""
+    yield from judgements_owed(run, resolved, spending)
+    yield from verify_owed(run, resolved)
 
 
 def _wanted_solves(run: Run, resolved: Resolved, limit: int | None) -> pl.DataFrame:
@@ -168,7 +194,7 @@ def _tried_plans(run: Run, resolved: Resolved, spending: Spending) -> Iterator[S
     yield _batch(run, plans, plans.Config(recorded=planner.kind == RECORDED))
     yield _batch(run, choices, _choose(recipe, "execute"))
     yield from generate_owed(run, resolved, Wanted(executor, "trials", _wanted_trials(run, resolved)), spending)
-    yield from verify_owed(run, resolved)
+    yield from _verdicts(run, resolved, spending)
     yield _batch(run, rate, recipe.band)
     yield _batch(run, score, score.Config(executor=executor.generator_id, confidence=recipe.plans.confidence))
 

@@ -71,7 +71,8 @@ def _tried_plans(tables: Tables) -> list[Step]:
     untried = chosen.filter(kept).join(scores, left_on="id", right_on="plan_id", how="anti").height
     same = asked["text"].drop_nulls().len() - plans["rollout_id"].drop_nulls().len()
     waiting = f"; not tried yet: {untried}" if untried else ""
-    trials = tables["rollouts"].filter(pl.col("phase") == "search", pl.col("arm") != "write_plan").height
+    is_trial = (pl.col("phase") == "search") & ~pl.col("arm").is_in(["write_plan", "judge"])
+    trials = tables["rollouts"].filter(is_trial).height
     helps = scores.filter(decision="helps").join(plans.select("plan_id", "prompt_id"), on="plan_id")
     return [
         ("asked for", "plans", asked.height, ""),

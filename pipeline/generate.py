@@ -1,8 +1,8 @@
 """Generate the rollouts that are owed: one row a sample, whether or not it came back.
 
-`READS` the prompts and the plans that are shown; what is owed comes from `sampling` (to rate prompts) and `planning`
-(to write and try plans). A failed sample is a row with `error_kind`; it counts as generated and is owed again only by
-`coldstart retry rollouts`.
+`READS` the prompts and the plans that are shown; what is owed comes from `sampling` (to rate prompts), `planning` (to
+write and try plans) and `judging`. A failed sample is a row with `error_kind`; it counts as generated and is owed again
+only by `coldstart retry rollouts`.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline import plugins
 from pipeline.generators import NOT_RUN, Generate, Reply, Request, failed_reply
 from pipeline.interrupts import Interrupts
+from pipeline.judging import JUDGE, SCHEMA, Judging
 from pipeline.plan_schema import PLAN_SCHEMA, STRATEGIES_SCHEMA
 from pipeline.plan_text import render_plan
 from pipeline.planning import BLANK, STRATEGIES
@@ -54,6 +55,8 @@ class Config(BaseModel):
     template: Template
     role: str = "target"
     n_strategies: int = 1
+    judging: Judging | None = None
+    """What judgements are asked with, where they are owed."""
     spending: Spending = Field(default_factory=Spending, exclude=True)
 
 
@@ -136,7 +139,7 @@ async def _next(arrived: asyncio.Queue[Reply | None]) -> list[Reply | None]:
 
 def asked(owed: pl.DataFrame, prompts: pl.DataFrame, plans: pl.DataFrame, config: Config) -> Iterator[Asked]:
     """Each owed sample, as `owed` has it, with its request in the words of the template."""
-    names = ["prompt_id", "source", "source_key", "messages"]
+    names = ["prompt_id", "source", "source_key", "messages", "verifier", "task"]
     for part in owed.iter_slices(SLICE):
         samples = [BLANK | sample for sample in part.iter_rows(named=True)]
         ids = [{sample[name] for sample in samples} for name in ("prompt_id", "plan_id")]
@@ -149,8 +152,24 @@ def asked(owed: pl.DataFrame, prompts: pl.DataFrame, plans: pl.DataFrame, config
 
 
 def _request(sample: Mapping[str, Any], prompt: Mapping[str, Any], plan: str, config: Config) -> Request:
-    """One sample in the words of the template."""
+    messages, schema = _words(sample, prompt, plan, config)
+    return Request(
+        rollout_id=sample["rollout_id"],
+        source=prompt["source"],
+        source_key=prompt["source_key"],
+        sample_index=sample["sample_index"],
+        messages=messages,
+        response_schema=schema,
+    )
+
+
+def _words(
+    sample: Mapping[str, Any], prompt: Mapping[str, Any], plan: str, config: Config
+) -> tuple[list[dict[str, str]], Mapping[str, Any] | None]:
+    """One sample in the words of the template, or of a judge, and the schema that its answer should follow."""
     kind, fields, schema = sample["arm"], {}, None
+    if kind == JUDGE and config.judging:
+        return config.judging.messages(sample["parent_id"], prompt), SCHEMA
     if kind == "write_plan":
         schema = PLAN_SCHEMA
         if sample["step_id"] == STRATEGIES:
@@ -159,14 +178,7 @@ def _request(sample: Mapping[str, Any], prompt: Mapping[str, Any], plan: str, co
             kind, fields = "expand", {"strategy": sample["strategy"]}
     elif plan:
         kind, fields = "plan_only" if kind == "plan_only" else "execute", {"plan": plan}
-    return Request(
-        rollout_id=sample["rollout_id"],
-        source=prompt["source"],
-        source_key=prompt["source_key"],
-        sample_index=sample["sample_index"],
-        messages=config.template.messages(kind, prompt["messages"], **fields),
-        response_schema=schema,
-    )
+    return config.template.messages(kind, prompt["messages"], **fields), schema
 
 
 def row(sample: Mapping[str, Any], request: Request, reply: Reply, config: Config) -> dict[str, Any]:

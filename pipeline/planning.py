@@ -59,13 +59,13 @@ def wanted_recorded_plans(
         {"prompt_id": prompt, "arm": "write_plan", "phase": "screen", "sample_index": index, "parent_id": parent}
         for prompt, index, parent in solved.select(names).rows()
     ]
-    return _wanted(rows, planner)
+    return keyed(rows, planner)
 
 
 def wanted_strategies(bands: pl.DataFrame, planner: str) -> pl.DataFrame:
     """One list of strategies for each prompt in the band."""
     row = {"arm": "write_plan", "phase": PHASE, "step_id": STRATEGIES, "sample_index": 0}
-    return _wanted([{**row, "prompt_id": id} for id in _in_band(bands)["prompt_id"]], planner)
+    return keyed([{**row, "prompt_id": id} for id in _in_band(bands)["prompt_id"]], planner)
 
 
 def wanted_plans(bands: pl.DataFrame, rollouts: pl.DataFrame, planner: str, n: int) -> pl.DataFrame:
@@ -83,7 +83,7 @@ def wanted_plans(bands: pl.DataFrame, rollouts: pl.DataFrame, planner: str, n: i
         for i in range(n):
             row = {"prompt_id": prompt, "arm": "write_plan", "phase": PHASE, "sample_index": i, "parent_id": parent}
             rows.append(row | {"strategy": found[i % len(found)] if found else None})
-    return _wanted(rows, planner)
+    return keyed(rows, planner)
 
 
 def wanted_trials(
@@ -109,7 +109,7 @@ def wanted_trials(
         foreign = _placebos(row, pools)
         for j, plan in enumerate(foreign):
             rows += [_trial("placebo", row["prompt_id"], i, plan) for i in range(len(range(j, n, len(foreign))))]
-    return _wanted(rows, executor)
+    return keyed(rows, executor)
 
 
 def _trial(arm: str, prompt_id: str, sample_index: int, plan_id: str = NONE) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _in_band(bands: pl.DataFrame) -> pl.DataFrame:
     return bands.filter(pl.col("region") == "in_band").select("prompt_id").sort("prompt_id")
 
 
-def _wanted(rows: Iterable[dict[str, Any]], generator: str) -> pl.DataFrame:
+def keyed(rows: Iterable[dict[str, Any]], generator: str) -> pl.DataFrame:
     """Keys with their rollout_id, in the order of the table's columns that `generate` reads."""
     return pl.DataFrame([_with_id(BLANK | row, generator) for row in rows], schema=WANTED, orient="row")
 

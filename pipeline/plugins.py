@@ -20,8 +20,8 @@ from schemas.recipe_file import Origin
 def names(kind: str) -> list[str]:
     """The plug-ins of one kind, sorted.
 
-    >>> names("verifiers")[:2]
-    ['math', 'procedural']
+    >>> {"math", "strips"} <= set(names("verifiers"))
+    True
     """
     package = importlib.import_module(f"pipeline.{kind}")
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))

@@ -77,11 +77,17 @@ class Resolved:
     recipe: Recipe
     sources: list[Source]
     models: dict[str, Model]
+    verifiers: dict[str, BaseModel]
+    """Settings of the verifiers that the recipe names."""
 
     def tries_plans(self) -> bool:
         """Whether plans are tried on a model; plans of a recording are not, unless the recipe names an executor."""
         planner = self.models.get("planner")
         return planner is not None and (planner.kind != RECORDED or "executor" in self.models)
+
+    def verifier_settings(self, name: str) -> Any:
+        """The settings of a verifier, its defaults where the recipe has none."""
+        return self.verifiers.get(name) or plugins.load("verifiers", name).Config()
 
     def executor(self) -> Model:
         """Who tries the plans: the executor, or the target in its place."""
@@ -103,14 +109,16 @@ class Resolved:
         return found
 
     def identity(self) -> dict[str, Any]:
-        """What makes this recipe another recipe: sources, models and band, without their mutable fields."""
+        """What makes this recipe another recipe: sources, models, verifiers, band, without their mutable fields."""
+        settings = {name: identity_fields(config) for name, config in self.verifiers.items()}
+        verifiers = {name: fields for name, fields in settings.items() if fields}
         return {
             "sources": {
                 source.name: {"kind": source.kind, **identity_fields(source.config)} for source in self.sources
             },
             "models": {role: model.identity() for role, model in self.models.items()},
             "band": identity_fields(self.recipe.band),
-        }
+        } | ({"verifiers": verifiers} if verifiers else {})
 
 
 def resolve(recipe: Recipe, origin: Origin | None = None) -> Resolved:
@@ -123,7 +131,19 @@ def resolve(recipe: Recipe, origin: Origin | None = None) -> Resolved:
     models: dict[str, Model] = {r: _model(recipe, r, settings, origin) for r, settings in recipe.models.items()}
     exporter = plugins.load("exporters", recipe.export.format, where=_where(origin, ("export", "format")))
     plugins.configure(exporter, recipe.export.options | {"to": recipe.export.to or "export"}, origin, ("export",))
-    return Resolved(recipe, sources, models)
+    return Resolved(recipe, sources, models, configure_verifiers(recipe.verifiers, origin))
+
+
+def configure_verifiers(settings: Mapping[str, Mapping[str, Any]], origin: Origin) -> dict[str, BaseModel]:
+    """The settings of verifiers by name, checked; RecipeError for one that is unknown or has none."""
+    found = {}
+    for name, options in settings.items():
+        at = ("verifiers", name)
+        module = plugins.load("verifiers", name, where=_where(origin, at))
+        if not hasattr(module, "Config"):
+            raise RecipeError(f"{_where(origin, at)}: the verifier {name} has no settings; leave this table out")
+        found[name] = plugins.configure(module, options, origin, at)
+    return found
 
 
 def _model(recipe: Recipe, role: str, settings: ModelSettings, origin: Origin) -> Model:

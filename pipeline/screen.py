@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
+from pydantic import Field
 
 from pipeline import plugins
 from pipeline.dedup import KEPT, near_duplicates
 from pipeline.language import other_language
 from pipeline.verifiers import Rollout
-from pipeline.verify import judge, task_error
-from schemas.recipe import Screen as Config
+from pipeline.verify import VerifierSettings, config_of, judge, task_error
+from schemas.recipe import Screen
 from schemas.tables import Prompts, Screened, frame_of
 
 READS = (Prompts,)
@@ -30,6 +31,12 @@ UNSUPPORTED = "unsupported"
 BAD_GOLD = "bad_gold"
 TOO_LONG = "too_long"
 WRONG_LANGUAGE = "wrong_language"
+
+
+class Config(Screen):
+    """The settings of the screen, and those of the verifiers that judge gold answers."""
+
+    verifiers: VerifierSettings = Field({}, description="Settings of verifiers by name.")
 
 
 def run(prompts: pl.DataFrame, config: Config) -> pl.DataFrame:
@@ -60,7 +67,7 @@ def _fault(prompt: Mapping[str, Any], config: Config) -> tuple[str, str | None] 
         return WITHDRAWN, None
     if unread := task_error(prompt["verifier"], prompt["task"]):
         return UNSUPPORTED, unread
-    if config.check_gold and (unmet := _gold_error(prompt)):
+    if config.check_gold and (unmet := _gold_error(prompt, config.verifiers)):
         return BAD_GOLD, unmet
     if len(text) > config.max_chars:
         return TOO_LONG, f"{len(text)} characters"
@@ -69,12 +76,15 @@ def _fault(prompt: Mapping[str, Any], config: Config) -> tuple[str, str | None] 
     return None
 
 
-def _gold_error(prompt: Mapping[str, Any]) -> str | None:
+def _gold_error(prompt: Mapping[str, Any], settings: VerifierSettings) -> str | None:
     """The verdict on a gold answer that is not correct; None where it is, or where the source gave none."""
     if prompt["gold_answer"] is None:
         return None
     verifier = plugins.load("verifiers", prompt["verifier"], where="screen")
-    verdict = judge(verifier, json.loads(prompt["task"]), Rollout(text=prompt["gold_answer"]))
+    if hasattr(verifier, "gather"):
+        return None  # it judges by other rollouts, and there are none yet
+    rollout = Rollout(text=prompt["gold_answer"])
+    verdict = judge(verifier, json.loads(prompt["task"]), rollout, config_of(verifier, settings))
     return None if verdict.outcome == "correct" else f"{verdict.outcome}: {verdict.reason}"
 
 

@@ -1,14 +1,15 @@
 """Judge every rollout with its prompt's verifier; what could not be judged is undecided, never wrong.
 
 Truncated, failed and missing rollouts get their verdict here, without the verifier. A verifier that raises makes
-that one verdict `undecided/verifier_error`, with the exception named in `details`.
+that one verdict `undecided/verifier_error`, with the exception named in `details`; only a BackendError, which says
+that this machine cannot run the verifier at all, ends the run.
 """
 
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from operator import itemgetter
+from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -16,13 +17,15 @@ import polars as pl
 from pydantic import BaseModel, Field, ValidationError
 
 from pipeline import plugins
-from pipeline.rows import json_text, require_column, require_unique
 from pipeline.verifiers import GENERATION_ERROR, NOT_RUN, TRUNCATED, VERIFIER_ERROR, Rollout, Verdict
-from schemas.errors import SchemaError
+from schemas.errors import BackendError, SchemaError
 from schemas.messages import short
 from schemas.recipe import Settings
 from schemas.recipe_file import explain
 from schemas.tables import Prompts, Rollouts, Verdicts, frame_of
+
+VerifierSettings = dict[str, dict[str, Any]]
+"""Settings of verifiers by name, as the recipe has them in its tables `[verifiers.NAME]`."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,17 +36,15 @@ WRITES = Verdicts
 JUDGED_ARMS = ("solve", "guess", "execute", "placebo", "plan_only")
 """Arms whose rollouts answer the prompt itself; plans, steps and judgements are judged elsewhere."""
 
-OUTPUT = {
-    "id": pl.String, "outcome": pl.String, "reason": pl.String, "extracted": pl.String, "score": pl.Float64,
-    "failed_step": pl.Int64, "seconds": pl.Float64,
-}  # fmt: skip
-"""Columns of `verify_rows`."""
+IS_ANSWER = (pl.col("finish_reason") == "stop") & pl.col("text").is_not_null()
+"""Whether a rollout is a finished response, which only a verifier can judge."""
 
 
 class Config(Settings):
-    """How much verification runs at a time; never decides a verdict."""
+    """How much verification runs at a time, which never decides a verdict, and the settings of the verifiers."""
 
     workers: int = Field(default=1, ge=1, description="Threads that verify; each has its own worker process if needed.")
+    verifiers: VerifierSettings = Field({}, description="Settings of verifiers by name.")
 
 
 def wanted(prompts: pl.DataFrame, rollouts: pl.DataFrame, config: Config) -> pl.DataFrame:
@@ -51,11 +52,34 @@ def wanted(prompts: pl.DataFrame, rollouts: pl.DataFrame, config: Config) -> pl.
 
     Columns rollout_id, verifier and verifier_version, in rollout_id order.
     """
-    answering = rollouts.filter(pl.col("arm").cast(pl.String).is_in(JUDGED_ARMS)).select("rollout_id", "prompt_id")
+    answering = rollouts.filter(pl.col("arm").cast(pl.String).is_in(JUDGED_ARMS))
     named = answering.join(prompts.select("prompt_id", "verifier"), on="prompt_id")
     versions = {name: version_of(name) for name in named["verifier"].unique()}
+    gathering = [name for name in versions if hasattr(plugins.load("verifiers", name), "gather")]
+    if gathering:
+        has_evidence = pl.col("rollout_id").is_in(_evidence(prompts, rollouts, config)["rollout_id"].implode())
+        named = named.filter(~pl.col("verifier").is_in(gathering) | ~IS_ANSWER | has_evidence)
     version = pl.col("verifier").replace_strict(versions, return_dtype=pl.String)
     return named.select("rollout_id", "verifier", verifier_version=version).sort("rollout_id")
+
+
+def _evidence(prompts: pl.DataFrame, rollouts: pl.DataFrame, config: Config) -> pl.DataFrame:
+    """What verifiers gather from other rollouts: rollout_id and evidence, a row for each that can be judged by now."""
+    found = [pl.DataFrame(schema={"rollout_id": pl.String, "evidence": pl.List(pl.String)})]
+    for name in prompts["verifier"].unique().sort():
+        module = plugins.load("verifiers", name, where="prompts, column verifier")
+        if hasattr(module, "gather"):
+            own = rollouts.join(prompts.filter(verifier=name), on="prompt_id", how="semi")
+            found.append(module.gather(own, config_of(module, config.verifiers)))
+    return pl.concat(found)
+
+
+def config_of(verifier: ModuleType, settings: VerifierSettings) -> BaseModel | None:
+    """A verifier's own settings out of those of all; None where it has none."""
+    if not hasattr(verifier, "Config"):
+        return None
+    config: BaseModel = verifier.Config.model_validate(settings.get(verifier.__name__.rpartition(".")[2], {}))
+    return config
 
 
 def version_of(verifier: str) -> str:
@@ -67,10 +91,14 @@ def work(owed: pl.DataFrame, prompts: pl.DataFrame, rollouts: pl.DataFrame, conf
     """Finished verdicts, as rows of the verdicts table, in no particular order."""
     joined = owed.join(rollouts, on="rollout_id", maintain_order="left")
     joined = joined.join(prompts.select("prompt_id", "task"), on="prompt_id", maintain_order="left")
-    yield from _spread(_row, joined.iter_rows(named=True), config.workers)
+    evidence = _evidence(prompts, rollouts, config)
+    joined = joined.join(evidence, on="rollout_id", how="left", maintain_order="left")
+    modules = {name: plugins.load("verifiers", name) for name in owed["verifier"].unique()}
+    configs = {name: config_of(module, config.verifiers) for name, module in modules.items()}
+    yield from spread(partial(_row, configs), joined.iter_rows(named=True), config.workers)
 
 
-def _spread(judged: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+def spread(judged: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     """What `judged` makes of each item, as soon as it is there."""
     if workers == 1:
         yield from map(judged, items)
@@ -109,11 +137,15 @@ def correct(verdicts: pl.DataFrame) -> pl.DataFrame:
     return judged.filter("is_correct").select("rollout_id").sort("rollout_id")
 
 
-def judge(verifier: ModuleType, task: BaseModel | Mapping[str, Any] | str, rollout: Rollout) -> Verdict:
-    """A verifier's verdict on a task (read, or as JSON); any exception becomes `undecided/verifier_error`."""
+def judge(
+    verifier: ModuleType, task: BaseModel | Mapping[str, Any] | str, rollout: Rollout, config: BaseModel | None = None
+) -> Verdict:
+    """A verifier's verdict on a task (read, or as JSON); an exception of one row becomes `undecided/verifier_error`."""
     try:
         read = task if isinstance(task, BaseModel) else verifier.Task.model_validate(_object(task))
-        verdict: Verdict = verifier.verify(read, rollout)
+        verdict: Verdict = verifier.verify(read, rollout, *([config] if config else []))
+    except BackendError:
+        raise
     except Exception as error:  # noqa: BLE001 - the failure of one row is data
         return Verdict("undecided", VERIFIER_ERROR, details={"error": f"{type(error).__name__}: {str(error)[:300]}"})
     return verdict
@@ -123,13 +155,13 @@ def task_error(verifier: str, task: Mapping[str, Any] | str) -> str | None:
     """Why a verifier cannot read a task, in one line; None where it can. RecipeError for an unknown verifier."""
     module = plugins.load("verifiers", verifier, where="verifier")
     try:
-        _read_task(module, task, "task")
+        read_task(module, task, "task")
     except SchemaError as error:
         return str(error)
     return None
 
 
-def _read_task(verifier: ModuleType, task: Any, place: str) -> BaseModel:
+def read_task(verifier: ModuleType, task: Any, place: str) -> BaseModel:
     """A task as its verifier reads it, or a SchemaError that begins with `place`."""
     try:
         read: BaseModel = verifier.Task.model_validate(_object(task))
@@ -160,21 +192,21 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+def _row(configs: Mapping[str, BaseModel | None], row: Mapping[str, Any]) -> dict[str, Any]:
     """The verdict of one rollout as a row of the table."""
     started = time.perf_counter()
-    verdict = _without_verifier(row) or _with_verifier(row)
+    verdict = _without_verifier(row) or _with_verifier(row, configs[row["verifier"]])
     return {
         "rollout_id": row["rollout_id"],
         "verifier": row["verifier"],
         "verifier_version": row["verifier_version"],
-        **_columns(verdict),
+        **columns(verdict),
         "details": json.dumps(verdict.details, ensure_ascii=False, default=str) if verdict.details else None,
         "seconds": time.perf_counter() - started,
     }
 
 
-def _columns(verdict: Verdict) -> dict[str, Any]:
+def columns(verdict: Verdict) -> dict[str, Any]:
     names = ("outcome", "reason", "extracted", "failed_step", "score")
     return {name: getattr(verdict, name) for name in names}
 
@@ -186,47 +218,7 @@ def _without_verifier(row: Mapping[str, Any]) -> Verdict | None:
     return Verdict("undecided", TRUNCATED) if row["finish_reason"] == "length" else None
 
 
-def _with_verifier(row: Mapping[str, Any]) -> Verdict:
+def _with_verifier(row: Mapping[str, Any], config: BaseModel | None) -> Verdict:
     names = ("text", "reasoning", "messages", "tool_calls", "final_state")
-    rollout = Rollout(**{name: row[name] for name in names})
-    return judge(plugins.load("verifiers", row["verifier"]), row["task"], rollout)
-
-
-def verify_rows(
-    frame: pl.DataFrame, default_verifier: str | None, workers: int = 1, where: str = "input"
-) -> pl.DataFrame:
-    """Judge rows of a file: id, response, reasoning?, verifier?, task -> the OUTPUT columns, a row a row, same order.
-
-    A response that is no text is judged as its JSON, a null one is no answer. Raises SchemaError for a null or doubled
-    id or a task that cannot be read, and RecipeError for an unknown verifier; each with `where`, record (from 1),
-    field, found and wanted.
-    """
-    for name in ("id", "response", "task"):
-        require_column(name, frame.columns, where)
-    require_unique(frame, "id", where)
-    rows = list(frame.iter_rows(named=True))
-    tasks = [_task_of(row, default_verifier, f"{where}: record {number}") for number, row in enumerate(rows, 1)]
-    judged = list(_spread(_judged, zip(range(len(rows)), rows, tasks, strict=True), workers))
-    return pl.DataFrame([row for _, row in sorted(judged, key=itemgetter(0))], schema=OUTPUT, orient="row")
-
-
-def _task_of(row: Mapping[str, Any], default: str | None, place: str) -> tuple[ModuleType, BaseModel]:
-    """The verifier of a row and its task, read."""
-    name = row.get("verifier") or default
-    if not isinstance(name, str):
-        wanted = f"one of {', '.join(plugins.names('verifiers'))}, here or with --verifier"
-        raise SchemaError(f"{place}, verifier: found {short(name)}, wanted {wanted}")
-    module = plugins.load("verifiers", name, where=f"{place}, verifier")
-    return module, _read_task(module, row["task"], f"{place}, task")
-
-
-def _judged(item: tuple[int, Mapping[str, Any], tuple[ModuleType, BaseModel]]) -> tuple[int, dict[str, Any]]:
-    place, row, (verifier, task) = item
-    started = time.perf_counter()
-    verdict = judge(verifier, task, Rollout(_text(row["response"]) or "", _text(row.get("reasoning"))))
-    return place, {"id": str(row["id"]), **_columns(verdict), "seconds": time.perf_counter() - started}
-
-
-def _text(value: Any) -> str | None:
-    """Text or null as it is, anything else as JSON."""
-    return value if value is None or isinstance(value, str) else json_text(value)
+    rollout = Rollout(**{name: row[name] for name in names}, evidence=row["evidence"] or [])
+    return judge(plugins.load("verifiers", row["verifier"]), row["task"], rollout, config)

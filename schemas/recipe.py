@@ -2,7 +2,7 @@
 
 Identity fields (sources, models, the band) decide which run folder a recipe belongs to; fields marked `mutable`
 may change between two commands on one folder. `[sources.NAME]` and `[models.ROLE]` name a plug-in in `kind`; their
-other fields belong to that plug-in and are checked by its own `Config`.
+other fields belong to that plug-in and are checked by its own `Config`, and so are those of `[verifiers.NAME]`.
 """
 
 from typing import Annotated, Any, Literal
@@ -181,6 +181,7 @@ class Recipe(Settings):
     models: dict[Literal["target", "planner", "executor", "judge"], ModelSettings] = Field(
         description="The generator of each role; the target's pass rate defines the band."
     )
+    verifiers: dict[str, dict[str, Any]] = Field({}, description="Settings of verifiers that have any, a table each.")
     screen: Screen = Screen()
     band: Band = Band()
     plans: PlanSettings = PlanSettings()

@@ -47,13 +47,19 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> tuple[Recipe
         raise RecipeError(f"{path}: cannot read the recipe: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not valid TOML: {error}") from None
-    for override in overrides:
-        _override(raw, override)
+    raw = overridden(raw, overrides)
     origin = Origin(str(path), text, tuple(overrides))
     try:
         return Recipe.model_validate(raw), origin
     except ValidationError as error:
         raise origin.error(error, Recipe) from None
+
+
+def overridden(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Tables with `a.b=value` overrides applied, in place."""
+    for override in overrides:
+        _override(raw, override)
+    return raw
 
 
 def _override(raw: dict[str, Any], override: str) -> None:

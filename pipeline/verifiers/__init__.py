@@ -5,14 +5,22 @@ A verifier is a module here with
 - `VERSION: str`, raised whenever a verdict can change (older verdicts are owed again);
 - `Task`, a pydantic model of the prompt's task: an unreadable task raises its ValidationError, before any work;
 - `verify(task: Task, rollout: Rollout) -> Verdict`, deterministic, never raising on model output;
-- `EXAMPLES`, a list of (task dict, response text, outcome, reason): accepted, rejected, near-misses.
+- `EXAMPLES`, a list of (task dict, response text, outcome, reason), and where it gathers evidence that as well:
+  accepted, rejected, near-misses;
+- where it has settings, `Config`, a pydantic model that is its table `[verifiers.NAME]` in the recipe; `verify` then
+  takes it as third parameter, with `Config()` as the default;
+- where a verdict rests on other rollouts too (votes of a judge, other answers to the prompt), `gather(rollouts, config)
+  -> frame` with columns rollout_id and evidence (list of texts): a row for each rollout that can be judged by now.
+  `rollouts` are those of its prompts; `verify` finds the texts in `rollout.evidence`;
+- where it can make them, `near_misses(task: Task, gold: str) -> Iterator[NearMiss]`: responses that are wrong though
+  they are almost the gold answer (one digit, one step, two arguments swapped); `coldstart audit` sees them rejected.
 
 `verify` sees only finished responses: the verify stage itself gives truncated, failed and missing rollouts their
 verdict. What cannot be judged is `undecided` with one of the reasons below; it is never `incorrect`.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Outcome = Literal["correct", "incorrect", "undecided"]
 
@@ -36,6 +44,8 @@ class Rollout:
     messages: list[dict[str, Any]] = field(default_factory=list)
     tool_calls: str | None = None
     final_state: str | None = None
+    evidence: list[str] = field(default_factory=list)
+    """What the verifier's `gather` found in other rollouts."""
 
 
 @dataclass(frozen=True)
@@ -48,3 +58,11 @@ class Verdict:
     score: float | None = None
     failed_step: int | None = None
     details: dict[str, Any] | None = None
+
+
+class NearMiss(NamedTuple):
+    """A response that is wrong, made from a right one."""
+
+    kind: str
+    """What was changed, a snake_case code such as `one_digit`."""
+    response: str

@@ -2,6 +2,7 @@
 
 import re
 from types import ModuleType
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -41,21 +42,23 @@ def modules() -> list[ModuleType]:
 
 def examples() -> list[object]:
     return [
-        pytest.param(m, *example, id=f"{n}-{i}")
+        pytest.param(m, example, id=f"{n}-{i}")
         for n, m in zip(NAMES, modules(), strict=True)
         for i, example in enumerate(m.EXAMPLES)
     ]
 
 
-@pytest.mark.parametrize(("verifier", "task", "response", "outcome", "reason"), examples())
-def test_examples_hold(verifier: ModuleType, task: dict[str, object], response: str, outcome: str, reason: str) -> None:
-    verdict = judge(verifier, task, Rollout(response))
+@pytest.mark.parametrize(("verifier", "example"), examples())
+def test_examples_hold(verifier: ModuleType, example: tuple[Any, ...]) -> None:
+    task, response, outcome, reason, *evidence = example
+    assert len(evidence) == hasattr(verifier, "gather")
+    verdict = judge(verifier, task, Rollout(response, evidence=[text for texts in evidence for text in texts]))
     assert (verdict.outcome, verdict.reason) == (outcome, reason), verdict
 
 
 @pytest.mark.parametrize("verifier", modules(), ids=NAMES)
 def test_examples_show_every_outcome(verifier: ModuleType) -> None:
-    assert {outcome for _, _, outcome, _ in verifier.EXAMPLES} == {"correct", "incorrect", "undecided"}
+    assert {outcome for _, _, outcome, *_ in verifier.EXAMPLES} == {"correct", "incorrect", "undecided"}
 
 
 @pytest.mark.parametrize("verifier", modules(), ids=NAMES)
@@ -69,9 +72,10 @@ def test_junk_never_raises_and_is_never_correct(verifier: ModuleType, junk: str)
 
 @pytest.mark.parametrize("verifier", modules(), ids=NAMES)
 def test_verdicts_are_deterministic(verifier: ModuleType) -> None:
-    for task, response, _, _ in verifier.EXAMPLES:
+    for task, response, _, _, *evidence in verifier.EXAMPLES:
+        rollout = Rollout(response, evidence=[text for texts in evidence for text in texts])
         read = verifier.Task.model_validate(task)
-        assert verifier.verify(read, Rollout(response)) == verifier.verify(read, Rollout(response))
+        assert verifier.verify(read, rollout) == verifier.verify(read, rollout)
 
 
 @pytest.mark.parametrize("verifier", modules(), ids=NAMES)

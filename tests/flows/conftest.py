@@ -1,16 +1,20 @@
-"""A real Prefect server for the flow tests, and the installed command line."""
+"""A real Prefect server for the flow tests, model servers that do as they are told, and the installed command line."""
 
 import contextlib
 import io
+import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +22,65 @@ from flows.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+
+
+Answer = Callable[[dict[str, Any], int], tuple[int, Any, dict[str, str]]]
+
+
+class Server:
+    """A model server that does what `answer` says: of a request's body and number come a status, a body and headers."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = lambda body, number: (404, {}, {})
+        self.n_asked, counting = 0, threading.Lock()
+        ours = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with counting:
+                    number, ours.n_asked = ours.n_asked, ours.n_asked + 1
+                status, said, headers = ours.answer(body, number)
+                content = said if isinstance(said, bytes) else json.dumps(said).encode()
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(content)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def do_GET(self) -> None:
+                self.send_error(404)
+
+            def log_message(self, *_: Any) -> None:
+                """Nothing."""
+
+        class Listening(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 512
+
+            def handle_error(self, *_: Any) -> None:
+                """A client that is killed is what these tests are about."""
+
+        self.http = Listening(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.05,))
+        self.thread.start()
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.thread.join()
+        self.http.server_close()
+
+
+@pytest.fixture
+def servers() -> Iterator[list[Server]]:
+    """Two of them."""
+    made = [Server(), Server()]
+    yield made
+    for server in made:
+        server.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,53 +58,6 @@ PLANS = (
 )
 
 
-class Server:
-    """Does with every request what `answer` says: of its body and number come a status, a body and headers."""
-
-    def __init__(self) -> None:
-        self.answer: Answer = lambda body, number: (200, completion(body, number), {})
-        self.n_asked, counting = 0, threading.Lock()
-        ours = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with counting:
-                    number, ours.n_asked = ours.n_asked, ours.n_asked + 1
-                status, said, headers = ours.answer(body, number)
-                content = said if isinstance(said, bytes) else json.dumps(said).encode()
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(content)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            def do_GET(self) -> None:
-                self.send_error(404)
-
-            def log_message(self, *_: Any) -> None:
-                """Nothing."""
-
-        class Listening(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 512
-
-            def handle_error(self, *_: Any) -> None:
-                """A client that is killed is what these tests are about."""
-
-        self.http = Listening(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.05,))
-        self.thread.start()
-
-    def close(self) -> None:
-        self.http.shutdown()
-        self.thread.join()
-        self.http.server_close()
-
-
 def completion(body: dict[str, Any], number: int, n_tokens: int = 90) -> dict[str, Any]:
     """Half of the sums are right; a plan has one step."""
     said = f"\\boxed{{{4 + number % 2}}}"
@@ -122,16 +74,21 @@ def nothing_is_known() -> None:
     capabilities.cache_clear()
 
 
+def answering(server: Any) -> Any:
+    """The server, which answers every request with a completion."""
+    server.answer = lambda body, number: (200, completion(body, number), {})
+    return server
+
+
 @pytest.fixture
-def servers() -> Iterator[list[Server]]:
-    """Two of them."""
-    made = [Server(), Server()]
-    yield made
-    for server in made:
-        server.close()
+def servers(servers: list[Any]) -> list[Any]:
+    """Both answer; whoever replaces one does so in this list, so that it is closed."""
+    for server in servers:
+        answering(server)
+    return servers
 
 
-def recipe(folder: Path, *servers: Server, n_prompts: int = 1, more: str = "") -> Path:
+def recipe(folder: Path, *servers: Any, n_prompts: int = 1, more: str = "") -> Path:
     rows = [json.dumps({"question": f"What is {k} + {4 - k}?", "answer": "4"}) for k in range(n_prompts)]
     (folder / "sums.jsonl").write_text("\n".join(rows))
     urls = json.dumps([server.url for server in servers])
@@ -149,7 +106,7 @@ def rollouts(folder: Path) -> pl.DataFrame:
 
 @pytest.mark.server
 def test_a_token_budget_that_answers_do_not_use_up_leaves_out_no_plan(
-    servers: list[Server], coldstart: Call, tmp_path: Path
+    servers: list[Any], coldstart: Call, tmp_path: Path
 ) -> None:
     # 8 samples of 100 tokens let 4 plans be expected to take the rest; they take 20 each.
     servers[0].answer = lambda body, k: (200, completion(body, k, 10 if "response_format" in body else 90), {})
@@ -162,7 +119,7 @@ def test_a_token_budget_that_answers_do_not_use_up_leaves_out_no_plan(
 
 @pytest.mark.server
 def test_too_many_failures_say_what_the_first_of_the_commonest_said(
-    servers: list[Server], coldstart: Call, tmp_path: Path
+    servers: list[Any], coldstart: Call, tmp_path: Path
 ) -> None:
     told = "This model's maximum context length is 16 tokens"
     servers[0].answer = lambda *_: (400, {"error": {"message": told}}, {})
@@ -186,7 +143,7 @@ def test_too_many_failures_say_what_the_first_of_the_commonest_said(
     ids=["429", "retry-after 0", "html", "error with status 200", "500"],
 )
 def test_an_endpoint_that_only_fails_and_fast_costs_no_sample(
-    servers: list[Server], coldstart: Call, tmp_path: Path, answer: Answer
+    servers: list[Any], coldstart: Call, tmp_path: Path, answer: Answer
 ) -> None:
     def slow(body: dict[str, Any], number: int) -> tuple[int, Any, dict[str, str]]:
         time.sleep(0.02)
@@ -200,7 +157,7 @@ def test_an_endpoint_that_only_fails_and_fast_costs_no_sample(
 @pytest.mark.server
 @pytest.mark.parametrize("seconds", ["99999999999999", "1e300", "Fri, 31 Dec 9999 23:59:59 -2359"])
 def test_a_server_that_wants_peace_for_ever_ends_it_in_one_line(
-    servers: list[Server], coldstart: Call, tmp_path: Path, seconds: str
+    servers: list[Any], coldstart: Call, tmp_path: Path, seconds: str
 ) -> None:
     servers[0].answer = lambda *_: (429, {}, {"Retry-After": seconds})
     done = run(coldstart, tmp_path, recipe(tmp_path, servers[0]))
@@ -209,7 +166,7 @@ def test_a_server_that_wants_peace_for_ever_ends_it_in_one_line(
 
 
 @pytest.mark.server
-def test_a_date_that_is_none_is_no_time_to_wait_for(servers: list[Server], coldstart: Call, tmp_path: Path) -> None:
+def test_a_date_that_is_none_is_no_time_to_wait_for(servers: list[Any], coldstart: Call, tmp_path: Path) -> None:
     peace = {"Retry-After": f"Fri, 31 Dec 1999 23:59:59 +{'9' * 24}"}
     servers[0].answer = lambda body, k: (200, completion(body, k), {}) if k else (429, {}, peace)
     run(coldstart, tmp_path, recipe(tmp_path, servers[0]))
@@ -244,7 +201,7 @@ def test_a_host_that_no_system_can_look_up_is_no_url(host: str) -> None:
 
 
 @pytest.mark.server
-def test_a_budget_of_nothing_asks_nothing(servers: list[Server], coldstart: Call, tmp_path: Path) -> None:
+def test_a_budget_of_nothing_asks_nothing(servers: list[Any], coldstart: Call, tmp_path: Path) -> None:
     path = recipe(tmp_path, servers[0])
     for setting in ("max_requests=0", "max_tokens=0", "max_hours=0"):
         done = run(coldstart, tmp_path, path, f"budget.{setting}")
@@ -256,7 +213,7 @@ def test_a_budget_of_nothing_asks_nothing(servers: list[Server], coldstart: Call
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_ended_with_hundreds_in_flight_the_same_command_goes_on(
-    servers: list[Server], tmp_path: Path, number: signal.Signals
+    servers: list[Any], tmp_path: Path, number: signal.Signals
 ) -> None:
     asked, ended, many = threading.Event(), threading.Event(), 300
 
@@ -288,7 +245,7 @@ def test_ended_with_hundreds_in_flight_the_same_command_goes_on(
 
 
 @pytest.mark.server
-def test_a_run_in_which_every_sample_failed_says_why(servers: list[Server], coldstart: Call, tmp_path: Path) -> None:
+def test_a_run_in_which_every_sample_failed_says_why(servers: list[Any], coldstart: Call, tmp_path: Path) -> None:
     servers[0].answer = lambda body, number: (400, {"error": {"message": "maximum context length is 9"}}, {})
     done = coldstart("run", recipe(tmp_path, servers[0]), "--run", tmp_path / "run")
     assert done.returncode == 1
@@ -297,7 +254,7 @@ def test_a_run_in_which_every_sample_failed_says_why(servers: list[Server], cold
 
 
 @pytest.mark.server
-def test_a_run_whose_plans_cannot_be_read_says_so(servers: list[Server], coldstart: Call, tmp_path: Path) -> None:
+def test_a_run_whose_plans_cannot_be_read_says_so(servers: list[Any], coldstart: Call, tmp_path: Path) -> None:
     def answer(body: dict[str, Any], number: int) -> tuple[int, Any, dict[str, str]]:
         said = completion(body, number)
         if "response_format" in body:
@@ -310,7 +267,7 @@ def test_a_run_whose_plans_cannot_be_read_says_so(servers: list[Server], coldsta
 
 
 @pytest.mark.server
-def test_an_error_in_a_models_settings_names_its_place(servers: list[Server], coldstart: Call, tmp_path: Path) -> None:
+def test_an_error_in_a_models_settings_names_its_place(servers: list[Any], coldstart: Call, tmp_path: Path) -> None:
     path = recipe(tmp_path, servers[0])
     path.write_text(path.read_text().replace(servers[0].url, "nowhere"))
     done = coldstart("run", path, "--run", tmp_path / "run")
@@ -320,10 +277,10 @@ def test_an_error_in_a_models_settings_names_its_place(servers: list[Server], co
 
 @pytest.mark.server
 def test_a_server_that_is_not_there_is_named_in_plain_words(
-    servers: list[Server], coldstart: Call, tmp_path: Path
+    servers: list[Any], coldstart: Call, tmp_path: Path
 ) -> None:
     path = recipe(tmp_path, servers[0])
     servers[0].close()
     done = coldstart("run", path, "--run", tmp_path / "run")
     assert f"{servers[0].url}: cannot be reached (Connection refused); start the server or mend base_url" in done.stderr
-    servers[0] = Server()
+    servers[0] = answering(type(servers[0])())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from pipeline import screen
-from schemas.recipe import Screen
+from pipeline.screen import Config
 from schemas.tables import Prompts, Screened, frame_of
 
 TEXT = "a shop sells three apples for one coin and two pears for one coin so what do nine apples and {} pears cost"
@@ -30,7 +30,7 @@ def prompt(n: int, text: str = TEXT, **changed: Any) -> dict[str, Any]:
 
 
 def screened(*prompts: dict[str, Any], **settings: Any) -> pl.DataFrame:
-    found = screen.run(frame_of(Prompts, list(prompts)), Screen(**settings))
+    found = screen.run(frame_of(Prompts, list(prompts)), Config(**settings))
     Screened.validate(found)
     return found
 

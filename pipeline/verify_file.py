@@ -1,0 +1,71 @@
+"""Judge the responses in a file: the rows of `coldstart verify`, without a run."""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from operator import itemgetter
+from types import ModuleType
+from typing import Any
+
+import polars as pl
+from pydantic import BaseModel
+
+from pipeline import plugins
+from pipeline.rows import json_text, require_column, require_unique
+from pipeline.verifiers import Rollout
+from pipeline.verify import Config, columns, config_of, judge, read_task, spread
+from schemas.errors import SchemaError
+from schemas.messages import short
+
+OUTPUT = {
+    "id": pl.String, "outcome": pl.String, "reason": pl.String, "extracted": pl.String, "score": pl.Float64,
+    "failed_step": pl.Int64, "seconds": pl.Float64,
+}  # fmt: skip
+"""Columns of `verify_rows`."""
+
+
+def verify_rows(
+    frame: pl.DataFrame, default_verifier: str | None, config: Config | None = None, where: str = "input"
+) -> pl.DataFrame:
+    """Judge rows of a file: id, response, reasoning?, verifier?, task -> the OUTPUT columns, a row a row, same order.
+
+    A response that is no text is judged as its JSON, a null one is no answer. Raises SchemaError for a null or doubled
+    id or a task that cannot be read, and RecipeError for an unknown verifier; each with `where`, record (from 1),
+    field, found and wanted.
+    """
+    for name in ("id", "response", "task"):
+        require_column(name, frame.columns, where)
+    require_unique(frame, "id", where)
+    config = config or Config()
+    rows = list(frame.iter_rows(named=True))
+    tasks = [_task_of(row, default_verifier, f"{where}: record {number}") for number, row in enumerate(rows, 1)]
+    configs = {module: config_of(module, config.verifiers) for module, _ in tasks}
+    judged = list(spread(partial(_judged, configs), zip(range(len(rows)), rows, tasks, strict=True), config.workers))
+    return pl.DataFrame([row for _, row in sorted(judged, key=itemgetter(0))], schema=OUTPUT, orient="row")
+
+
+def _task_of(row: Mapping[str, Any], default: str | None, place: str) -> tuple[ModuleType, BaseModel]:
+    """The verifier of a row and its task, read."""
+    name = row.get("verifier") or default
+    if not isinstance(name, str):
+        wanted = f"one of {', '.join(plugins.names('verifiers'))}, here or with --verifier"
+        raise SchemaError(f"{place}, verifier: found {short(name)}, wanted {wanted}")
+    module = plugins.load("verifiers", name, where=f"{place}, verifier")
+    if hasattr(module, "gather"):
+        raise SchemaError(f"{place}, verifier: {name} needs the other rollouts of a run; use it in a recipe's source")
+    return module, read_task(module, row["task"], f"{place}, task")
+
+
+def _judged(
+    configs: Mapping[ModuleType, BaseModel | None], item: tuple[int, Mapping[str, Any], tuple[ModuleType, BaseModel]]
+) -> tuple[int, dict[str, Any]]:
+    place, row, (verifier, task) = item
+    started = time.perf_counter()
+    rollout = Rollout(_text(row["response"]) or "", _text(row.get("reasoning")))
+    verdict = judge(verifier, task, rollout, configs[verifier])
+    return place, {"id": str(row["id"]), **columns(verdict), "seconds": time.perf_counter() - started}
+
+
+def _text(value: Any) -> str | None:
+    """Text or null as it is, anything else as JSON."""
+    return value if value is None or isinstance(value, str) else json_text(value)
