@@ -56,3 +56,10 @@ def test_bad_rows_are_refused_before_any_is_judged(change: dict[str, Any], error
     row = {"id": "a", "response": "1", "verifier": "math", "task": '{"answer": "1"}'}
     with pytest.raises(error, match=words):
         verify_rows(pl.DataFrame([row, row | {"id": "b"} | change]), None, where="f.csv")
+
+
+@pytest.mark.parametrize("name", ["judge", "majority"])
+def test_a_verifier_that_needs_other_rollouts_is_refused_for_a_file(name: str) -> None:
+    row = {"id": "a", "response": "1", "task": '{"reference": "", "equality": "number"}'}
+    with pytest.raises(SchemaError, match=rf"^f\.csv: record 1, verifier: {name} needs the other rollouts of a run"):
+        verify_rows(pl.DataFrame([row]), name, where="f.csv")
