@@ -28,18 +28,18 @@ def id_of(number: int) -> str:
 
 
 def prompts(**verifiers: str) -> pl.DataFrame:
-    task = json.dumps({"reference": "Four.", "equality": "number", "answer": "4"})
-    rows = [{"prompt_id": id_of(int(p[1:])), "verifier": v, "task": task} for p, v in verifiers.items()]
+    tasks = {"judge": {"reference": "Four."}, "majority": {"equality": "number"}, "math": {"answer": "4"}}
+    rows = [
+        {"prompt_id": id_of(int(p[1:])), "verifier": verifier, "task": json.dumps(tasks[verifier])}
+        for p, verifier in verifiers.items()
+    ]
     return frame_of(Prompts, rows)
 
 
 def solve(prompt: int, index: int, **changes: Any) -> dict[str, Any]:
     row = {"rollout_id": id_of(100 * prompt + index), "prompt_id": id_of(prompt), "arm": "solve", "phase": "screen"}
-    return (
-        row
-        | {"sample_index": index, "finish_reason": "stop", "text": f"\\boxed{{{index}}}", "role": "target"}
-        | changes
-    )
+    said = {"text": f"\\boxed{{{index}}}", "finish_reason": "stop"}
+    return row | {"sample_index": index, "role": "target"} | said | changes
 
 
 def vote(parent: str, index: int, text: str | None) -> dict[str, Any]:
