@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.audit import audit
 from flows.console import show_notices
 from flows.endings import end_with
 from flows.file_verbs import dedup, rate, verify
@@ -32,7 +33,7 @@ def cli() -> None:
     """
 
 
-for verb in (generate, verify, rate, dedup):
+for verb in (generate, verify, audit, rate, dedup):
     cli.add_command(verb)
 
 

@@ -18,7 +18,9 @@ settings_option = click.option(
 @click.argument("input")
 @output_option
 @click.option("--verifier", help="Verifier of rows that name none, such as math or strips.")
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that verify.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads or processes that verify."
+)
 @settings_option
 def verify(input: str, output: str, verifier: str | None, workers: int, overrides: tuple[str, ...]) -> None:
     """Judge the responses in a file.

@@ -64,8 +64,8 @@ def recipe_page() -> str:
     lines = ["# Recipe settings", "", "Made by `python -m flows.reference`; do not edit.", ""]
     lines += [
         "A recipe is a TOML file. Settings marked *may change* can differ between two commands on one run folder;",
-        "any other change is another recipe and needs another run folder. `--set a.b=c` overrides a setting. Every field",
-        "of a verifier's task belongs to the prompts, and every setting of a verifier to the recipe.",
+        "any other change is another recipe and needs another run folder. `--set a.b=c` overrides a setting. What a",
+        "verifier is given with each prompt is its task; `[verifiers.NAME]` holds settings of those that have any.",
         "",
     ]
     plain = {name: field for name, field in Recipe.model_fields.items() if not _section(field)}

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.error_rates import FALSE_NEGATIVE, FALSE_POSITIVE
 from pipeline.evidence import Evidence
 from pipeline.funnel import UNKNOWN
 from pipeline.hostile import clean, escaped, one_line
@@ -49,6 +50,7 @@ def render_card(evidence: Evidence, examples: pl.DataFrame) -> str:
         *_section("Sources", _table(evidence.sources, code=("source", "revision", "license"))),
         *_section("Models", *_counted(evidence), _table(evidence.models, code=("model",))),
         *_section("Verdicts", _table(evidence.verdicts, code=("verifier", "version", "reason"))),
+        *_trust(evidence),
         *_section("Columns", _columns()),
         *_section("An example", *_example(examples)),
         *_section("Settings", _fenced(json.dumps(_settings(evidence), indent=1, ensure_ascii=False), "json")),
@@ -186,6 +188,35 @@ def _counted(evidence: Evidence) -> Iterator[str]:
         yield "Here and under *Verdicts*, rollouts are those that measured the pass rates, not the trials of plans."
 
 
+def _trust(evidence: Evidence) -> Iterator[str]:
+    """What `coldstart audit` measured of the verifiers; nothing where it was not run."""
+    if evidence.errors.height or evidence.agreement.height:
+        yield "## How far the verifiers can be trusted"
+    if evidence.errors.height:
+        yield (
+            "A false negative is a right answer that its verifier does not call correct, a false positive a wrong one "
+            "that it does. Gold answers are those of all problems, also of those that were dropped for it; where one "
+            "fails, its key may be what is wrong, and models write less tidily. A near-miss is a right answer with "
+            "something changed, which may leave it right by accident."
+        )
+        rates = evidence.errors.with_columns(pl.col("error").str.replace("_", " "))
+        yield _table(_with_intervals(rates, "error_rate", "ci_low", "ci_high"), code=("source", "verifier", "version"))
+    if evidence.agreement.height:
+        yield "Verdicts beside those of another verifier, with Cohen's kappa:"
+        compared = _with_intervals(evidence.agreement, "agreement", "ci_low", "ci_high")
+        compared = _with_intervals(compared, "kappa", "kappa_low", "kappa_high")
+        yield _table(compared, code=("source", "verifier", "verifier_version", "compared_with"))
+    for reason, n, n_examples in evidence.suspects.rows():
+        yield f"Suspect keys ({reason.replace('_', ' ')}): {n:,} problems, which {n_examples:,} examples show."
+
+
+def _with_intervals(frame: pl.DataFrame, name: str, low: str, high: str) -> pl.DataFrame:
+    """The same with a rate and its 95 % interval as one text, such as `0.029 (0.005 to 0.149)`."""
+    rows = frame.select(name, low, high).rows()
+    told = ["-" if rate is None else f"{rate:.3f} ({a:.3f} to {b:.3f})" for rate, a, b in rows]
+    return frame.drop(low, high).with_columns(pl.Series(name, told))
+
+
 def _columns() -> str:
     rows = [f"| `{name}` | {column.description} |" for name, column in Examples.columns().items()]
     return "\n".join(["| column | meaning |", "| --- | --- |", *rows])
@@ -223,6 +254,7 @@ def _limits(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
         yield "Reasoning and answer were sampled with the plan in the request; examples show it as the model's own."
     if evidence.n_uncertain:
         yield f"Of the problems in the band, {evidence.n_uncertain:,} are so only probably, not at the confidence set."
+    yield from _unmeasured(evidence)
     if examples["pass_rate"].null_count():
         yield "Some examples have no pass rate."
     if UNKNOWN in examples["model_license"]:
@@ -231,6 +263,15 @@ def _limits(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
         yield "There is no validation split."
     yield "Think tags within a model's own words are written `[think]` and `[/think]`, so that each block is one."
     yield "`n_tokens` counts words between white space where `tokenizer` is `whitespace`."
+
+
+def _unmeasured(evidence: Evidence) -> Iterator[str]:
+    """Which errors of the verifiers nobody measured, for the sources of the examples."""
+    shown = set(evidence.sources.filter(pl.col("n_examples") > 0)["source"])
+    for error in (FALSE_NEGATIVE, FALSE_POSITIVE):
+        known = set(evidence.errors.filter(pl.col("error") == error)["source"])
+        if missing := ", ".join(map(_code, sorted(shown - known))):
+            yield f"How often the verifier gives a {error.replace('_', ' ')} was not measured on {missing}."
 
 
 def _code(value: Any) -> str:

@@ -8,7 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.agreement_rates import agreement
+from pipeline.audit import judge_beside_rules
 from pipeline.blobs import read_version
+from pipeline.error_rates import RULE, error_rates, known_answer_rates
 from pipeline.funnel import Tables, funnel, n_uncertain, solved_rollouts
 from pipeline.resolve import RECIPE_FILE
 from pipeline.score import difference_se
@@ -50,6 +53,13 @@ class Evidence:
     """pass_rate (a tenth, or `unmeasured`), n_prompts, n_examples."""
     n_uncertain: int
     """Prompts in the band whose region did not reach the confidence."""
+    errors: pl.DataFrame
+    """How often verifiers erred on answers whose worth is known: the columns of `known_answer_rates`; empty where
+    nobody measured it."""
+    agreement: pl.DataFrame
+    """How far they agree with labels and with each other: the columns of `agreement`."""
+    suspects: pl.DataFrame
+    """reason, n_prompts, n_examples: prompts whose key is suspect, and the examples of them."""
 
 
 def gather(run: Run) -> Evidence:
@@ -74,6 +84,9 @@ def evidence_of(tables: Tables, settings: Mapping[str, Any], manifests: Sequence
         trials=_trials(tables["plan_scores"], tables["examples"]),
         histogram=_histogram(tables["bands"], tables["examples"]),
         n_uncertain=n_uncertain(tables["bands"]),
+        errors=known_answer_rates(_audits(tables, settings)),
+        agreement=agreement(tables["audits"]),
+        suspects=_suspects(tables["suspects"], tables["examples"]),
     )
 
 
@@ -127,6 +140,20 @@ def _verdicts(solved: pl.DataFrame) -> pl.DataFrame:
     judged = solved.filter(pl.col("outcome").is_not_null()).rename({"verifier_version": "version"})
     by = ["verifier", "version", "outcome", "reason"]
     return judged.group_by(by).agg(n_rollouts=pl.len()).sort(by)
+
+
+def _audits(tables: Tables, settings: Mapping[str, Any]) -> pl.DataFrame:
+    """What the table `audits` holds, and how the judge does, which is known without an audit."""
+    verifiers = settings.get("recipe", {}).get("verifiers", {})
+    beside = judge_beside_rules(tables["prompts"], tables["rollouts"], tables["verdicts"], verifiers)
+    audits = tables["audits"].filter(pl.col("against").cast(pl.String) != RULE)
+    return pl.concat([audits, error_rates(beside)])
+
+
+def _suspects(suspects: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
+    n_examples = examples.group_by("prompt_id").agg(n_examples=pl.len())
+    counted = suspects.join(n_examples, on="prompt_id", how="left").group_by(pl.col("reason").cast(pl.String))
+    return counted.agg(n_prompts=pl.len(), n_examples=pl.col("n_examples").sum()).sort("reason")
 
 
 def _histogram(bands: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:

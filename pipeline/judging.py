@@ -90,15 +90,15 @@ def wanted_known(rollouts: pl.DataFrame, verdicts: pl.DataFrame, judge: str, vot
 
     Taken by rollout_id, which is a hash: a fair sample of the screen's answers. Fewer where there are fewer.
     """
-    by_rule = _by_rule(verdicts).sort("rollout_id")
+    ruled = by_rule(verdicts).sort("rollout_id")
     solved = rollouts.filter(IS_ANSWER, pl.col("arm") == ARM, pl.col("phase") == PHASE)
-    known = by_rule.join(solved, on="rollout_id", how="inner", suffix="_rollout", maintain_order="left")
+    known = ruled.join(solved, on="rollout_id", how="inner", suffix="_rollout", maintain_order="left")
     halves = [known.filter(outcome=outcome).head(n_known // 2) for outcome in ("correct", "incorrect")]
     return _judgements(pl.concat(halves), judge, votes)
 
 
-def _by_rule(verdicts: pl.DataFrame) -> pl.DataFrame:
-    """Right and wrong by a rule: columns rollout_id and outcome."""
+def by_rule(verdicts: pl.DataFrame) -> pl.DataFrame:
+    """Rollouts that are right or wrong by a rule: columns rollout_id and outcome."""
     decided = latest(verdicts).with_columns(pl.col("outcome").cast(pl.String))
     is_rule = ~pl.col("verifier").is_in(PEERLESS)
     return decided.filter(is_rule, pl.col("outcome") != "undecided").select("rollout_id", "outcome")
@@ -142,14 +142,3 @@ def opinion(texts: list[str]) -> str | None:
     """What more than half of the judgements say, "correct" or "incorrect"; None where no verdict has so many."""
     said = [read_judgement(text) for text in texts]
     return next((verdict for verdict in VERDICTS[:2] if 2 * said.count(verdict) > len(said)), None)
-
-
-def judge_against_rules(rollouts: pl.DataFrame, verdicts: pl.DataFrame, votes: int) -> pl.DataFrame:
-    """How the judge did where a rule had decided: columns by_rule, by_judge (null: undecided) and n_rollouts.
-
-    A verdict by a rule that is wrong counts against the judge here.
-    """
-    joined = judgements(rollouts, votes).join(_by_rule(verdicts), on="rollout_id")
-    opinions = [opinion(texts) for texts in joined["evidence"]]
-    pairs = joined.select(by_rule="outcome", by_judge=pl.Series(opinions, dtype=pl.String))
-    return pairs.group_by("by_rule", "by_judge").agg(n_rollouts=pl.len()).sort("by_rule", "by_judge")

@@ -7,16 +7,16 @@ that this machine cannot run the verifier at all, ends the run.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, partial
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
 from pydantic import BaseModel, Field, ValidationError
 
 from pipeline import plugins
+from pipeline.spread import spread
 from pipeline.verifiers import GENERATION_ERROR, NOT_RUN, TRUNCATED, VERIFIER_ERROR, Rollout, Verdict
 from schemas.errors import BackendError, SchemaError
 from schemas.messages import short
@@ -26,9 +26,6 @@ from schemas.tables import Prompts, Rollouts, Verdicts, frame_of
 
 VerifierSettings = dict[str, dict[str, Any]]
 """Settings of verifiers by name, as the recipe has them in its tables `[verifiers.NAME]`."""
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 READS = (Prompts, Rollouts)
 WRITES = Verdicts
@@ -43,7 +40,8 @@ IS_ANSWER = (pl.col("finish_reason") == "stop") & pl.col("text").is_not_null()
 class Config(Settings):
     """How much verification runs at a time, which never decides a verdict, and the settings of the verifiers."""
 
-    workers: int = Field(default=1, ge=1, description="Threads that verify; each has its own worker process if needed.")
+    workers: int = Field(default=1, ge=1, description="Threads or processes that verify.")
+    processes: bool = Field(False, description="Processes: threads share one core for what Python itself does.")
     verifiers: VerifierSettings = Field({}, description="Settings of verifiers by name.")
 
 
@@ -74,6 +72,17 @@ def _evidence(prompts: pl.DataFrame, rollouts: pl.DataFrame, config: Config) -> 
     return pl.concat(found)
 
 
+@cache
+def module_of(verifier: str) -> ModuleType:
+    """The module of a verifier that is known to be there."""
+    return plugins.load("verifiers", verifier)
+
+
+def configs_of(verifiers: Iterable[str], settings: VerifierSettings) -> dict[str, BaseModel | None]:
+    """The settings of each of several verifiers, by name."""
+    return {name: config_of(module_of(name), settings) for name in verifiers}
+
+
 def config_of(verifier: ModuleType, settings: VerifierSettings) -> BaseModel | None:
     """A verifier's own settings out of those of all; None where it has none."""
     if not hasattr(verifier, "Config"):
@@ -93,21 +102,9 @@ def work(owed: pl.DataFrame, prompts: pl.DataFrame, rollouts: pl.DataFrame, conf
     joined = joined.join(prompts.select("prompt_id", "task"), on="prompt_id", maintain_order="left")
     evidence = _evidence(prompts, rollouts, config)
     joined = joined.join(evidence, on="rollout_id", how="left", maintain_order="left")
-    modules = {name: plugins.load("verifiers", name) for name in owed["verifier"].unique()}
-    configs = {name: config_of(module, config.verifiers) for name, module in modules.items()}
-    yield from spread(partial(_row, configs), joined.iter_rows(named=True), config.workers)
-
-
-def spread(judged: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """What `judged` makes of each item, as soon as it is there."""
-    if workers == 1:
-        yield from map(judged, items)
-        return
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from (done.result() for done in as_completed([pool.submit(judged, item) for item in items]))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    configs = configs_of(owed["verifier"].unique().to_list(), config.verifiers)
+    rows = joined.iter_rows(named=True)
+    yield from spread(partial(_row, configs), rows, config.workers, processes=config.processes)
 
 
 def run(prompts: pl.DataFrame, rollouts: pl.DataFrame, config: Config) -> pl.DataFrame:
@@ -221,4 +218,4 @@ def _without_verifier(row: Mapping[str, Any]) -> Verdict | None:
 def _with_verifier(row: Mapping[str, Any], config: BaseModel | None) -> Verdict:
     names = ("text", "reasoning", "messages", "tool_calls", "final_state")
     rollout = Rollout(**{name: row[name] for name in names}, evidence=row["evidence"] or [])
-    return judge(plugins.load("verifiers", row["verifier"]), row["task"], rollout, config)
+    return judge(module_of(row["verifier"]), row["task"], rollout, config)

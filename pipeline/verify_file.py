@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from operator import itemgetter
-from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -12,8 +11,9 @@ from pydantic import BaseModel
 
 from pipeline import plugins
 from pipeline.rows import json_text, require_column, require_unique
+from pipeline.spread import MIN_ROWS_FOR_PROCESSES, spread
 from pipeline.verifiers import Rollout
-from pipeline.verify import Config, columns, config_of, judge, read_task, spread
+from pipeline.verify import Config, columns, configs_of, judge, module_of, read_task
 from schemas.errors import SchemaError
 from schemas.messages import short
 
@@ -39,12 +39,14 @@ def verify_rows(
     config = config or Config()
     rows = list(frame.iter_rows(named=True))
     tasks = [_task_of(row, default_verifier, f"{where}: record {number}") for number, row in enumerate(rows, 1)]
-    configs = {module: config_of(module, config.verifiers) for module, _ in tasks}
-    judged = list(spread(partial(_judged, configs), zip(range(len(rows)), rows, tasks, strict=True), config.workers))
+    configs = configs_of({name for name, _ in tasks}, config.verifiers)
+    items = zip(range(len(rows)), rows, tasks, strict=True)
+    processes = len(rows) >= MIN_ROWS_FOR_PROCESSES
+    judged = list(spread(partial(_judged, configs), items, config.workers, processes=processes))
     return pl.DataFrame([row for _, row in sorted(judged, key=itemgetter(0))], schema=OUTPUT, orient="row")
 
 
-def _task_of(row: Mapping[str, Any], default: str | None, place: str) -> tuple[ModuleType, BaseModel]:
+def _task_of(row: Mapping[str, Any], default: str | None, place: str) -> tuple[str, BaseModel]:
     """The verifier of a row and its task, read."""
     name = row.get("verifier") or default
     if not isinstance(name, str):
@@ -53,16 +55,16 @@ def _task_of(row: Mapping[str, Any], default: str | None, place: str) -> tuple[M
     module = plugins.load("verifiers", name, where=f"{place}, verifier")
     if hasattr(module, "gather"):
         raise SchemaError(f"{place}, verifier: {name} needs the other rollouts of a run; use it in a recipe's source")
-    return module, read_task(module, row["task"], f"{place}, task")
+    return name, read_task(module, row["task"], f"{place}, task")
 
 
 def _judged(
-    configs: Mapping[ModuleType, BaseModel | None], item: tuple[int, Mapping[str, Any], tuple[ModuleType, BaseModel]]
+    configs: Mapping[str, BaseModel | None], item: tuple[int, Mapping[str, Any], tuple[str, BaseModel]]
 ) -> tuple[int, dict[str, Any]]:
     place, row, (verifier, task) = item
     started = time.perf_counter()
     rollout = Rollout(_text(row["response"]) or "", _text(row.get("reasoning")))
-    verdict = judge(verifier, task, rollout, configs[verifier])
+    verdict = judge(module_of(verifier), task, rollout, configs[verifier])
     return place, {"id": str(row["id"]), **columns(verdict), "seconds": time.perf_counter() - started}
 
 

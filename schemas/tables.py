@@ -19,6 +19,8 @@ SCREEN_REASONS = (
     "kept", "exact_duplicate", "near_duplicate", "contaminated", "bad_gold", "wrong_language", "too_long",
     "unsupported", "withdrawn",
 )  # fmt: skip
+AUDITED_AGAINST = ("gold", "near_miss", "label", "rule", "other_verifier")
+SUSPICIONS = ("models_agree_against_key", "solved_in_few_tokens")
 CHOICE_REASONS = (
     "kept", "near_duplicate", "same_structure", "contaminated", "mixed_language", "repetitive", "too_long",
     "no_reasoning", "less_diverse",
@@ -342,11 +344,80 @@ class Pairs(dy.Schema):
     p_better = _share("Probability that the chosen one is better.")
 
 
+AUDIT_ERROR: dict[str, dy.Column] = {
+    "id": dy.String(),
+    "outcome": dy.String(),
+    "reason": dy.String(),
+    "extracted": dy.String(nullable=True),
+    "failed_step": dy.Int32(nullable=True),
+    "answer": dy.String(nullable=True),
+    "details": dy.String(nullable=True),
+}
+
+
+class Audits(dy.Schema):
+    """One row a source, verifier, reference and kind: how often the verifier erred on answers whose worth is known."""
+
+    source = _text("Name of the source in the recipe.", key=True)
+    verifier = _text("The verifier that was tested.", key=True)
+    verifier_version = _text("Version of the verifier.", key=True)
+    against = _enum(
+        AUDITED_AGAINST,
+        "The reference that says how it should judge: gold answers, near-misses, labels, a rule (for a judge), or "
+        "another verifier.",
+        key=True,
+    )
+    kind = _text(
+        "What was changed in a near-miss; the label; what the rule says; the other verifier and its verdict, such as `strips:correct`; "
+        "empty for gold.",
+        key=True,
+    )
+    n = _count("Answers that were judged.")
+    n_correct = _count("Judged correct.")
+    n_incorrect = _count("Judged incorrect.")
+    n_undecided = _count("Judged neither.")
+    n_errors = _count(
+        "Right answers that were not judged correct; wrong ones that were; beside another verifier, other verdicts."
+    )
+    error_rate = _share("n_errors / n: a false-negative rate, a false-positive rate, or a rate of disagreement.")
+    ci_low = _share("Lower end of its Wilson interval (95 %).")
+    ci_high = _share("Upper end.")
+    errors = dy.List(
+        dy.Struct(AUDIT_ERROR),
+        description="Each error: the id of its prompt, rollout or row, the verdict, the answer where no table has it.",
+    )
+
+
+class Suspects(dy.Schema):
+    """One row a prompt whose key people should look at; where several reasons hold, the first."""
+
+    prompt_id = _id("The prompt.", key=True, references="prompts")
+    rank = dy.Int32(min=1, description="Place in the queue, from 1, by the strength of the evidence.")
+    reason = _enum(SUSPICIONS, "What speaks against the key, or against the prompt.")
+    source = _text("Name of the prompt's source in the recipe.")
+    verifier = _text("The prompt's verifier.")
+    key = _text(
+        "The answer that the verifier compares with, else the source's own; null where there is none.", nullable=True
+    )
+    answer = _text("The wrong answer that is given most; null where answers were not compared.", nullable=True)
+    n_agree = _count("Answers equal to it.", nullable=True)
+    n_answers = _count("Right and wrong answers to the prompt.")
+    n_correct = _count("Those that the verifier calls correct.")
+    agreement = _share("Share of answers equal to it, the mean over the models.", nullable=True)
+    n_models_agree = _count("Models that give it most often.", nullable=True)
+    n_models = _count("Models that answered.")
+    tokens_median = _real("Median completion tokens of the correct rollouts; null where not counted.", nullable=True)
+    tokens_ratio = _real(
+        "The same over the median of the source's solved prompts, model by model; the median over the models.",
+        nullable=True,
+    )
+
+
 TABLES: tuple[type[dy.Schema], ...] = (
     Prompts, Screened, Rollouts, Verdicts, PassRates, Bands, Plans, Choices, PlanScores, Queue, Annotations,
-    Adjudicated, Examples, Pairs,
+    Adjudicated, Examples, Pairs, Audits, Suspects,
 )  # fmt: skip
-"""All tables, in the order in which work flows through them."""
+"""All tables, in the order in which work flows through them; the last two tell of the verifiers and keys."""
 
 
 def table_name(table: type[dy.Schema]) -> str:

@@ -28,7 +28,7 @@ from pipeline.expressions import (
     read_expression,
 )
 from pipeline.puzzles import OPERATIONS
-from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, Rollout, Verdict
+from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, NearMiss, Rollout, Verdict
 from schemas.recipe import Settings
 
 VERSION = "1"
@@ -179,6 +179,57 @@ def _explain(operations: tuple[str, ...], before: Fraction, value: Fraction) -> 
             yield i
 
 
+def near_misses(task: Task, gold: str) -> Iterator[NearMiss]:
+    """Answers that break a rule of the puzzle: a number, an operation, a step or a value that is not right.
+
+    countdown: another number or operation, a number used again, the bare target, an equation with another value. reach:
+    a value that no operation gives, another last value, a missing step. arithmetic: values one off, and of other sign.
+    """
+    answers = final_answers(gold)
+    yield from _SPOILT[task.family](task, answers[-1]) if answers else ()
+
+
+def _spoilt_countdown(task: Task, gold: str) -> Iterator[NearMiss]:
+    text = max(_MARKS.sub("", gold).split("="), key=len).strip()
+    for found in re.finditer(r"[0-9]+", text):
+        more = str(int(found[0]) + 1)
+        yield NearMiss("one_number", text[: found.start()] + more + text[found.end() :])
+    for found in re.finditer(r"[-+*]", text):
+        for operation in {"-", "+", "*"} - {found[0]}:
+            other = text[: found.start()] + operation + text[found.end() :]
+            if _read_equation(other).values != (task.target,):
+                yield NearMiss("one_operation", other)
+    for again in task.numbers:
+        yield NearMiss("number_again", f"{text} + {again} - {again}")
+    if task.numbers != [task.target]:
+        yield NearMiss("bare_target", str(task.target))
+    yield NearMiss("other_value_of_equation", f"{text} = {task.target + 1}")
+
+
+def _spoilt_reach(task: Task, gold: str) -> Iterator[NearMiss]:
+    values = [int(value) for value in _read_values(_MARKS.sub("", gold)).values]
+    before = task.start or 0
+    for place, value in enumerate(values):
+        for other in (value + 1, value - 1):
+            if not any(_explain(tuple(task.operations), Fraction(before), Fraction(other))):
+                yield NearMiss("one_value", _said([*values[:place], other, *values[place + 1 :]]))
+        before = value
+    if len(values) > 1 and values[-2] != task.target:
+        yield NearMiss("missing_step", _said(values[:-1]))
+
+
+def _spoilt_arithmetic(task: Task, gold: str) -> Iterator[NearMiss]:
+    yield NearMiss("one_off", str(task.target + 1))
+    yield NearMiss("one_off", str(task.target - 1))
+    if task.target:
+        yield NearMiss("other_sign", str(-task.target))
+
+
+def _said(values: list[int]) -> str:
+    return " ".join(map(str, values))
+
+
+_SPOILT = {"arithmetic": _spoilt_arithmetic, "countdown": _spoilt_countdown, "reach": _spoilt_reach}
 _READERS = {"arithmetic": _read_number, "countdown": _read_equation, "reach": _read_values}
 _JUDGES = {"arithmetic": _judge_arithmetic, "countdown": _judge_countdown, "reach": _judge_reach}
 

@@ -9,6 +9,7 @@ scorers would evaluate as Python are read as literals or plain algebra, and anyt
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -17,7 +18,7 @@ from pipeline import gym
 from pipeline.answers import boxed, is_value
 from pipeline.limited import CallFailed, OutOfTime
 from pipeline.thinking import split_thinking
-from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, TIMEOUT, VERIFIER_ERROR, Rollout, Verdict
+from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, TIMEOUT, VERIFIER_ERROR, NearMiss, Rollout, Verdict
 from schemas.recipe import Settings
 
 VERSION = "1"
@@ -32,6 +33,7 @@ BARE_CHARS = 200
 """A response without any mark is its own answer up to this length, or four times that of the gold answer."""
 
 _TAGS = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL | re.IGNORECASE)
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 _PHRASE = re.compile(r"\banswer\b[\s*_]*(?:is|:)[ \t*_:]*", re.IGNORECASE)
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 
@@ -76,6 +78,28 @@ def verify(task: Task, rollout: Rollout) -> Verdict:
     if score == 1:
         return Verdict("correct", SCORED_FULL, answer, 1.0)
     return Verdict("incorrect", SCORED_PARTLY if score else SCORED_NOTHING, answer, float(score))
+
+
+def near_misses(task: Task, gold: str) -> Iterator[NearMiss]:
+    """Whole numbers one off or of other sign; of other answers, the last line or word left out.
+
+    What is almost right differs by family; these are wrong in all that were admitted.
+    """
+    answers = marked_answers(gold, len(gold))
+    answer = answers[-1] if answers else ""
+    lines, words = answer.split("\n"), answer.split(" ")
+    if _WHOLE.fullmatch(answer):
+        yield from (NearMiss("one_off", _tagged(str(int(answer) + step))) for step in (1, -1))
+        if int(answer):
+            yield NearMiss("other_sign", _tagged(str(-int(answer))))
+    elif len(lines) > 1:
+        yield NearMiss("last_line_missing", _tagged("\n".join(lines[:-1])))
+    elif len(words) > 2:
+        yield NearMiss("last_word_missing", _tagged(" ".join(words[:-1])))
+
+
+def _tagged(answer: str) -> str:
+    return f"<answer>{answer}</answer>"
 
 
 def marked_answers(text: str, longest_bare: int) -> list[str]:

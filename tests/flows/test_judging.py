@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from pipeline.checks import check
-from pipeline.judging import judge_against_rules
+from pipeline.evidence import gather
 from pipeline.store import open_run
 from schemas.tables import PassRates, Rollouts, Verdicts
 
@@ -116,8 +116,12 @@ def test_a_prompt_without_a_rule_is_judged_and_one_with_a_rule_only_tries_the_ju
 @pytest.mark.server
 def test_the_judge_says_what_the_rule_says_of_known_answers(judged: Path) -> None:
     run = open_run(str(judged))
-    found = judge_against_rules(run.read(Rollouts), run.read(Verdicts), votes=3)
-    assert found.rows() == [("correct", "correct", 2), ("incorrect", "incorrect", 2)]
+    errors = gather(run).errors.filter(verifier="judge")
+    assert errors.select("answers", "error", "n", "n_errors").rows() == [
+        ("by a rule correct", "false_negative", 2, 0),
+        ("by a rule incorrect", "false_positive", 2, 0),
+    ]
+    assert "by a rule correct" in (judged / "export/README.md").read_text()
     outcomes = run.read(Verdicts).filter(verifier="judge").join(run.read(Rollouts), on="rollout_id")
     is_right = pl.col("text").str.contains("boxed{4}", literal=True)
     assert outcomes.filter((pl.col("outcome") == "correct") != is_right).height == 0

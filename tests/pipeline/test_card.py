@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.card import GENERATED, _code, _fenced, render_card
 from pipeline.evidence import Evidence, evidence_of
-from schemas.tables import TABLES, Examples, frame_of, table_name
+from schemas.tables import TABLES, Audits, Examples, Suspects, frame_of, table_name
 
 HOSTILE = "a|b\n# c <script>x</script> ![i](http://e) `d` \\| \x1b[31m\u202e ---"
 
@@ -152,6 +152,52 @@ def test_models_that_only_carried_plans_out_are_not_pooled(evidence: Evidence) -
     executor = pl.DataFrame([{"model": "e", "n_rollouts": 0, "n_correct": 0, "n_examples": 1}])
     card = render_card(replace(evidence, models=evidence.models.vstack(executor)), frame_of(Examples, [example()]))
     assert "are pooled" not in card
+
+
+def audits(*rows: tuple[str, str, str, int, int]) -> pl.DataFrame:
+    """source, against, kind, n and n_errors -> the table `audits`; answers that are wrong are judged so."""
+    made = []
+    for source, against, kind, n, n_errors in rows:
+        wrong = against == "near_miss"
+        made.append({
+            "source": source, "verifier": "math", "verifier_version": "1", "against": against, "kind": kind, "n": n,
+            "n_correct": n_errors if wrong else n - n_errors, "n_incorrect": n - n_errors if wrong else 0,
+            "n_undecided": 0 if wrong else n_errors, "n_errors": n_errors,
+        })  # fmt: skip
+    return frame_of(Audits, made)
+
+
+def audited(evidence: Evidence, *rows: tuple[str, str, str, int, int], suspects: pl.DataFrame | None = None) -> str:
+    frames = {table_name(table): table.create_empty() for table in TABLES} | {"audits": audits(*rows)}
+    found = evidence_of(frames | ({"suspects": suspects} if suspects is not None else {}), {}, [])
+    told = replace(evidence, errors=found.errors, agreement=found.agreement, suspects=found.suspects)
+    return render_card(told, frame_of(Examples, [example()]))
+
+
+def test_errors_of_verifiers_stand_on_the_card_with_their_intervals(evidence: Evidence) -> None:
+    card = audited(evidence, ("planbench", "gold", "", 34, 1), ("planbench", "near_miss", "one_step", 200, 0))
+    assert "## How far the verifiers can be trusted" in card
+    row = "| `planbench` | `math` | `1` |"
+    assert f"{row} gold answers | false negative | 34 | 1 | 1 | 0.029 (0.005 to 0.149) |" in card
+    assert f"{row} near-misses | false positive | 200 | 0 | 0 | 0.000 (0.000 to 0.019) |" in card
+    assert "was not measured" not in card
+
+
+def test_what_was_not_measured_is_a_known_limit(evidence: Evidence) -> None:
+    nothing = render_card(evidence, frame_of(Examples, [example()]))
+    assert "How far the verifiers" not in nothing
+    assert "the verifier gives a false negative was not measured on `planbench`." in nothing
+    elsewhere = audited(evidence, ("other", "near_miss", "one_step", 9, 0), ("planbench", "gold", "", 9, 0))
+    assert "a false negative was not measured" not in elsewhere
+    assert "the verifier gives a false positive was not measured on `planbench`." in elsewhere
+
+
+def test_a_second_verifier_and_suspect_keys_are_told(evidence: Evidence) -> None:
+    suspects = frame_of(Suspects, [{"prompt_id": "0" * 32, "reason": "models_agree_against_key"}])
+    compared = ("planbench", "other_verifier", "strips:correct", 10, 2)
+    card = audited(evidence, compared, suspects=suspects)
+    assert "| `planbench` | `math` | `1` | `strips` | 10 | 0.800 (0.490 to 0.943) | 0.000 (0.000 to 0.000) |" in card
+    assert "Suspect keys (models agree against key): 1 problems, which 0 examples show." in card
 
 
 def test_hostile_text_stays_text(evidence: Evidence) -> None:

@@ -129,7 +129,26 @@ def tried() -> Rows:
     rows["plan_scores"] = [{**key, **counts, **unasked, "uplift": 1.0, "decision": "helps"}]
     rows["choices"] += [_choice(X), {**_choice(HELPS), "kind": "plan"}]
     rows["examples"].append({**example, "group_id": T, "uplift": 1.0})
+    rows["audits"] = [
+        _audit("gold", "", n_correct=3, n_undecided=1, n_errors=1),
+        _audit("near_miss", "one_digit", n_incorrect=4),
+        _audit("label", "correct", n_correct=4),
+        _audit("label", "incorrect", n_incorrect=3, n_correct=1, n_errors=1),
+        _audit("other_verifier", "strips:undecided", n_incorrect=1, n_undecided=3, n_errors=1),
+    ]
+    counts = {"n_answers": 4, "n_correct": 1, "n_agree": 3, "n_models": 1, "n_models_agree": 1}
+    few = {"n_answers": 4, "n_correct": 4, "n_models": 1, "tokens_ratio": 0.1}
+    rows["suspects"] = [
+        {"prompt_id": HARD, "rank": 1, "reason": "models_agree_against_key", **counts},
+        {"prompt_id": P, "rank": 2, "reason": "solved_in_few_tokens", **few},
+    ]
     return rows
+
+
+def _audit(against: str, kind: str, **counts: int) -> dict[str, Any]:
+    key = {"source": "s", "verifier": "math", "verifier_version": "1", "against": against, "kind": kind}
+    row = {"n": 4, "n_correct": 0, "n_incorrect": 0, "n_undecided": 0, "n_errors": 0, **counts}
+    return {**key, **row, "error_rate": row["n_errors"] / 4, "errors": [{"id": P}] * row["n_errors"]}
 
 
 def _frames(rows: Rows) -> dict[str, pl.DataFrame]:
@@ -158,6 +177,8 @@ def _drop(table: str, number: int) -> Callable[[Rows], None]:
 
 
 BREAKS: dict[str, Callable[[Rows], None]] = {
+    "audit_counts_add_up": _set("audits", 0, n_undecided=0),
+    "audit_errors_contradict_their_reference": _set("audits", 1, n_incorrect=3, n_correct=1),
     "choice_keepers_are_kept": _set("choices", 1, keeper_id=TWIN),
     "choices_name_what_they_choose": _add("choices", _choice(CUT, "dropped", "too_long")),
     "decisions_have_their_reasons": _set("screened", 1, reason="kept"),
@@ -183,6 +204,7 @@ BREAKS: dict[str, Callable[[Rows], None]] = {
     "prompt_keepers_are_kept": _set("screened", 1, keeper_id=DUPLICATE),
     "rollouts_have_one_verdict": _drop("verdicts", 5),
     "screening_decides_every_prompt": _drop("screened", 1),
+    "suspects_rest_on_answers": _set("suspects", 0, n_agree=4),
     "unfinished_rollouts_are_undecided": _set("verdicts", 3, outcome="incorrect", reason="different"),
     "unmeasured_prompts_have_no_band": _set("bands", 1, region="unmeasured"),
 }
@@ -221,6 +243,29 @@ def test_a_consistent_run_whose_plans_were_tried_breaks_no_claim() -> None:
     ],
 )
 def test_claims_about_plans_fail_in_every_way_that_they_name(claim: str, change: Callable[[Rows], None]) -> None:
+    rows = tried()
+    change(rows)
+    assert claim in _broken(rows)
+
+
+@pytest.mark.parametrize(
+    ("claim", "change"),
+    [
+        ("audit_counts_add_up", _set("audits", 3, errors=[])),
+        ("audit_counts_add_up", _set("audits", 3, error_rate=0.5)),
+        ("audit_errors_contradict_their_reference", _set("audits", 0, n_errors=0)),
+        ("audit_errors_contradict_their_reference", _set("audits", 2, n_correct=3, n_undecided=1)),
+        ("audit_errors_contradict_their_reference", _set("audits", 4, kind="strips:incorrect")),
+        ("audit_errors_contradict_their_reference", _set("audits", 4, kind="strips")),
+        ("suspects_rest_on_answers", _set("suspects", 0, n_agree=None)),
+        ("suspects_rest_on_answers", _set("suspects", 0, n_models_agree=2)),
+        ("suspects_rest_on_answers", _set("suspects", 1, tokens_ratio=None)),
+        ("suspects_rest_on_answers", _set("suspects", 1, n_correct=5)),
+    ],
+)
+def test_claims_about_verifiers_and_keys_fail_in_every_way_that_they_name(
+    claim: str, change: Callable[[Rows], None]
+) -> None:
     rows = tried()
     change(rows)
     assert claim in _broken(rows)

@@ -166,6 +166,35 @@ def test_without_tried_plans_there_are_no_trials(tables: dict[str, pl.DataFrame]
     assert evidence_of(tables, {}, []).trials.is_empty()
 
 
+def audited(against: str, kind: str, n: int, n_errors: int) -> dict[str, Any]:
+    key = {"source": "s", "verifier": "math", "verifier_version": "1", "against": against, "kind": kind}
+    return {**key, "n": n, "n_correct": n - n_errors, "n_incorrect": n_errors, "n_undecided": 0, "n_errors": n_errors}
+
+
+def test_errors_of_verifiers_are_summed_up_by_source_and_reference() -> None:
+    audits = [audited("gold", "", 10, 1), audited("near_miss", "a", 4, 0), audited("near_miss", "b", 6, 2),
+              audited("other_verifier", "strips:correct", 5, 0)]  # fmt: skip
+    evidence = evidence_of(frames(audits=audits), {}, [])
+    assert evidence.errors.select("answers", "error", "n", "n_errors").rows() == [
+        ("gold answers", "false_negative", 10, 1), ("near-misses", "false_positive", 10, 2)
+    ]  # fmt: skip
+    assert evidence.agreement.select("compared_with", "n", "agreement").rows() == [("strips", 5, 1.0)]
+
+
+def test_examples_of_prompts_with_suspect_keys_are_counted() -> None:
+    suspects = [{"prompt_id": id_of(i), "reason": "models_agree_against_key"} for i in (0, 1)]
+    shown = [example(0, 0), example(1, 0), example(2, 5)]
+    evidence = evidence_of(frames(suspects=suspects, examples=shown), {}, [])
+    assert evidence.suspects.rows() == [("models_agree_against_key", 2, 2)]
+
+
+def test_without_an_audit_nothing_is_known_of_the_verifiers(tables: dict[str, pl.DataFrame]) -> None:
+    evidence = evidence_of(tables, {}, [])
+    assert evidence.errors.is_empty()
+    assert evidence.agreement.is_empty()
+    assert evidence.suspects.is_empty()
+
+
 def test_versions_of_several_makers_are_all_named() -> None:
     made = [{"versions": {"polars": "2.1"}}, {"versions": {"polars": "2.2"}}, {"versions": {"polars": "2.1"}}]
     assert evidence_of(frames(), {}, made).versions == {"polars": "2.1, 2.2"}

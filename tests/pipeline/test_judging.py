@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from pipeline import verify
+from pipeline.audit import judge_beside_rules
 from pipeline.judging import (
     Judging,
-    judge_against_rules,
     judgements,
     opinion,
     read_judgement,
@@ -137,8 +137,12 @@ def test_the_judge_is_compared_with_rules_and_never_with_itself() -> None:
     own = verdicts(rollouts[2:], "judge", "correct")
     votes = [vote(id_of(100 + i), 0, text) for i, text in enumerate([WRONG, WRONG, RIGHT])]
     both = pl.concat([rollouts, frame_of(Rollouts, votes)])
-    found = judge_against_rules(both, pl.concat([rule, own]), votes=1)
-    assert found.rows() == [("correct", "incorrect", 1), ("incorrect", "incorrect", 1)]
+    tables = prompts(p1="math"), both, pl.concat([rule, own])
+    found = judge_beside_rules(*tables, {"judge": {"votes": 1}})
+    assert found.select("verifier", "against", "expected", "outcome", "id").rows() == [
+        ("judge", "rule", "correct", "incorrect", id_of(100)),
+        ("judge", "rule", "incorrect", "incorrect", id_of(101)),
+    ]
 
 
 def test_an_answer_cannot_close_the_marks_around_it() -> None:

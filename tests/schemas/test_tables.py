@@ -26,7 +26,7 @@ every_table = pytest.mark.parametrize("table", TABLES, ids=NAMES)
 def test_the_tables_are_those_of_the_design() -> None:
     assert NAMES == [
         "prompts", "screened", "rollouts", "verdicts", "pass_rates", "bands", "plans", "choices", "plan_scores",
-        "queue", "annotations", "adjudicated", "examples", "pairs",
+        "queue", "annotations", "adjudicated", "examples", "pairs", "audits", "suspects",
     ]  # fmt: skip
 
 
