@@ -1,43 +1,76 @@
 """Find plans in a response: runs of lines that each name a PDDL action and its objects, in PDDL or in plain words.
 
-A line is a step where, past its number, bullet, Markdown and lead-in ("then", "Action:"), it starts with an action;
+A line is a step where, past its number, bullet, markup and lead-in ("then", "Action:"), it starts with an action;
 lines that mention one in passing are prose. Under a numbered step, further steps are its explanation. A list that
-starts anew, a heading that announces a plan, a code fence or a [PLAN] mark begins another plan.
+starts anew, a heading that announces a plan, a code fence or a [PLAN] mark begins another plan. A line that takes
+back the step right before it ("No, that is not allowed") removes it.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.pddl import Problem, Step
+from pipeline.action_lines import Reader
+from pipeline.action_lists import lines_of_json
+from pipeline.pddl import Step
 
-MAX_LINE_CHARS = 400
-"""A step is named at the start of its line; the rest of a longer line is not read."""
+MAX_LINE_CHARS = 4_000
+"""The rest of a longer line is not read."""
 
-_MARKUP = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)|^\s*[>#]+")
-_NUMBER = re.compile(r"\s*(?:[-+•]\s+)?(?:\(?(\d{1,4})[.):]+|step\s*(\d{1,4})\b[.):]*)\s*", re.IGNORECASE)
-_LEAD_IN = re.compile(r"(?:\s|[-+•–—>,:]|(?:first|next|then|now|finally|lastly|and|action|step)\b)*", re.IGNORECASE)
-_JOINT = re.compile(r"(?:[,;.]|->|→|\band|\bthen)\s*(?:and\s+|then\s+)*$", re.IGNORECASE)
-_ASIDE = re.compile(r"[(:\[—–]|\s-\s|\b(?:because|since|so|as|which|while|where)\b", re.IGNORECASE)
-_DENIED = re.compile(r"\b(?:not|cannot|unnecessary|impossible)\b|n['’]t\b", re.IGNORECASE)
-_FORM = re.compile(r"\(\s*([a-z][\w-]*)((?:[\s,]+[\w-]+)*)\s*\)", re.IGNORECASE)
-_ARGUMENTS = re.compile(r"\s*\(([^()]*)\)")
+_MARKUP = re.compile(
+    r"[*`]+|(?<!\w)_+|_+(?!\w)|^\s*[>#]+(?!\d)|</?(?:plan|answer|solution|output|actions?|steps?|[uo]l|li|p|b|code)>"
+    r"|\\(?:item|boxed|text|texttt|mathtt)\b|\\\\$",
+    re.IGNORECASE,
+)
+_SAME_MEANING = str.maketrans("‐‑（）［］，：；\u00a0\u3000", "--()[],:;  ", "\u200b\u200c\u200d\u2060\ufeff\u00ad")
+"""Characters that look like ASCII ones, and characters that cannot be seen."""
+
+_NUMBER = re.compile(
+    r"\s*(?:[-+•]\s+)?(?:[(\[#]?(\d{1,4})(?:(?!\.\d)[.):\]]+|(?=\s*\()|\s+-\s)|(?:step|action)\s*(\d{1,4})\b[.):]*)\s*",
+    re.IGNORECASE,
+)
+_INLINE = re.compile(
+    r"\W*(?:(?:so|thus|hence|therefore|here|the|my|a|final|correct(?:ed)?|revised|valid|complete|full|optimal)\W+)*"
+    r"(?:plan|answer|solution|sequence|actions|steps)\b(?:\s+of\s+actions\b)?(?:\s+(?:is|are|would\s+be)\b|\s*[:=])"
+    r"[\W\d]*?(?=\()",
+    re.IGNORECASE,
+)
+"""What introduces steps in PDDL on the same line, as in `The plan is: (pick-up a), (stack a b)`."""
+
 _ANNOUNCES = re.compile(r"\b(?:plan|sequence|steps|actions|solution|moves|approach|answer)\b", re.IGNORECASE)
 _EXPLAINS = re.compile(r"\b(?:expla\w+|why|reason\w*|because|works|verif\w+|breakdown|justif\w+)\b", re.IGNORECASE)
 _FINAL = re.compile(
-    r"\b(?:final|corrected|revised)\s+(?:\w+\s+)?(?:plan|answer|sequence|solution|steps|actions)\b", re.IGNORECASE
+    r"\b(?:final|corrected|revised)\s+(?:\w+\s+)?(?:plan|answer|sequence|solution|steps|actions)\b"
+    r"|\bsummary\s+of\s+(?:the\s+)?(?:plan|actions|steps|moves)\b"
+    r"|\b(?:let\s+me|let['’]s|i\s+will|i['’]ll)\s+(?:fix|correct|redo|revise|rewrite|start\s+(?:over|again)|try\s+again)\b",
+    re.IGNORECASE,
+)
+_FAILS = r"(?:not\s+(?:allowed|possible|valid|legal|right|correct)|impossible|invalid|wrong|incorrect|a\s+mistake)"
+_STEP_TAKEN_BACK = re.compile(
+    rf"\W*(?:(?:no|wait|oops|sorry|actually|correction|hmm|but)\b\W*)+(?:that|this|it)(?:\s+(?:step|action|move))?"
+    rf"(?:\s+(?:is|was)|['’]s|\s+would\s+be)\s+{_FAILS}\b",
+    re.IGNORECASE,
+)
+_PLAN_TAKEN_BACK = re.compile(
+    r"\b(?:this|that)\s+(?:plan|solution|sequence)\s+(?:(?:will\s+not|won['’]t|would\s+not|wouldn['’]t|does\s+not"
+    rf"|doesn['’]t)\s+(?:work|(?:achieve|reach)\s+the\s+goal)|(?:is|was)\s+{_FAILS}|(?:isn|wasn)['’]t\s+(?:valid|possible|allowed|correct))\b",
+    re.IGNORECASE,
 )
 _MARK = re.compile(r"\[\s*(?:(PLAN)|(PLAN[ _]END|END[ _]PLAN|/PLAN))\s*\]", re.IGNORECASE)
 
 
 @dataclass
 class Plan:
-    """Steps as they stand in the text. `intro` is the line that announced them."""
+    """Steps as they stand in the text. `intro` is the line that announced them.
+
+    `is_taken_back`: the response says so behind it. `unread`: a line of its list that may be a step in other words.
+    """
 
     intro: str = ""
     steps: list[Step] = field(default_factory=list)
     last_number: int | None = None
     has_headline: bool = False
+    is_taken_back: bool = False
+    unread: str | None = None
 
     @property
     def is_final(self) -> bool:
@@ -50,98 +83,12 @@ class Plan:
         return bool(_EXPLAINS.search(self.intro)) and not self.is_final
 
 
-class Reader:
-    """Reads steps of one problem. `names` gives objects plain names, such as a = "red block"."""
-
-    def __init__(self, problem: Problem, names: Mapping[str, str]) -> None:
-        self.objects = frozenset(problem.objects)
-        self.arity = {name: len(action.parameters) for name, action in problem.actions.items()}
-        self.mentions = _spoken(names) if names else _formal(problem)
-        self._mention = _any_of(self.mentions)
-        self._actions = sorted(self.arity, key=len, reverse=True)
-        verbs = "|".join(f"({_verb(name, self._mention.pattern)})" for name in self._actions)
-        self._verb = re.compile(verbs or r"(?!)", re.IGNORECASE)
-
-    def steps(self, line: str) -> list[Step]:
-        """The steps that a line (without its number) names; empty where it is prose."""
-        if forms := self._forms(line.strip()):
-            return forms
-        start = _LEAD_IN.match(line).end()  # type: ignore[union-attr]
-        verbs = list(self._verb.finditer(line, start))
-        if not verbs or verbs[0].start() != start:
-            return []
-        verbs = [verbs[0], *(verb for verb in verbs[1:] if _goes_on(line[start : verb.start()]))]
-        ends = [verb.start() for verb in verbs[1:]] + [len(line)]
-        found = [self._step(verb, line[verb.end() : end]) for verb, end in zip(verbs, ends, strict=True)]
-        further = [step for step in found[1:] if step and len(step) == self.arity[step[0]] + 1]
-        return [found[0], *further] if found[0] else []
-
-    def _forms(self, line: str) -> list[Step]:
-        """Steps written in PDDL, `(stack a b)`; an action that does not exist counts if its arguments do."""
-        if not line.startswith("("):
-            return []
-        steps = [(name.lower(), *re.findall(r"[\w-]+", rest.lower())) for name, rest in _FORM.findall(line)]
-        return [s for s in steps if s[0] in self.arity or (len(s) > 1 and self.objects.issuperset(s[1:]))]
-
-    def _step(self, verb: re.Match[str], rest: str) -> Step | None:
-        """One step: the objects named before any aside. None where the line denies it or names no object."""
-        action = self._actions[(verb.lastindex or 1) - 1]
-        if call := _ARGUMENTS.match(rest):
-            words = call[1]
-        else:
-            aside = _ASIDE.search(rest)
-            words = rest[: aside.start()] if aside else rest
-        if _DENIED.search(words):
-            return None
-        named = [self.mentions[_plain(mention[0])] for mention in self._mention.finditer(words)]
-        if not named and self.objects.issuperset(ids := re.findall(r"[\w-]+", words.lower())):
-            named = ids
-        named = named[: self.arity[action]] + [
-            name for name in named[self.arity[action] :] if name not in named[: self.arity[action]]
-        ]
-        return (action, *named) if named or not self.arity[action] else None
-
-
-def _goes_on(before: str) -> bool:
-    """Whether a line that has said `before` goes on with another step rather than an aside."""
-    return bool(_JOINT.search(before)) and not _ASIDE.search(_ARGUMENTS.sub("", before))
-
-
-def _plain(name: str) -> str:
-    return " ".join(re.split(r"[\s_-]+", name.lower()))
-
-
-def _spoken(names: Mapping[str, str]) -> dict[str, str]:
-    """Mentions of objects with plain names: the full name, or the one word of it that no other name has."""
-    full = {_plain(name): key for key, name in names.items()}
-    words = [word for name in full for word in set(name.split())]
-    return {word: key for name, key in full.items() for word in name.split() if words.count(word) == 1} | full
-
-
-def _formal(problem: Problem) -> dict[str, str]:
-    """Mentions of objects that have only their PDDL names; `red-block` may be written `red block`."""
-    return {_plain(name): name for name in problem.objects}
-
-
-def _any_of(mentions: Mapping[str, str]) -> re.Pattern[str]:
-    texts = sorted(mentions, key=len, reverse=True)
-    joined = "|".join(r"[\s_-]+".join(map(re.escape, text.split())) for text in texts) or r"(?!)"
-    return re.compile(rf"(?<![\w-])(?:{joined})(?![\w-])", re.IGNORECASE)
-
-
-def _verb(action: str, mention: str) -> str:
-    """A pattern for an action's name: `pick-up` also matches `Pick up`, `pickup` and `pick the red block up`."""
-    words = [re.escape(word) for word in re.split(r"[-_]", action) if word]
-    whole = r"(?<![\w-])" + r"[-_\s]*".join(words) + r"(?![\w-])"
-    apart = rf"(?<![\w-]){words[0]}(?=\s+(?:the\s+)?{mention}\s+{words[-1]}(?![\w-]))"
-    return f"{whole}|{apart}" if len(words) == 2 else whole
-
-
 def find_plans(text: str, reader: Reader) -> list[Plan]:
     """Every plan in a text, in order: its [PLAN] blocks where it has such marks, else all runs of steps.
 
     Only a blank block that is closed is an empty plan; a block whose words are no steps is none.
     """
+    text = text if text.isascii() else text.translate(_SAME_MEANING)
     if not (marks := list(_MARK.finditer(text))):
         return [plan for plan in _runs(text, reader) if plan.steps]
     starts = [0] + [mark.end() for mark in marks]
@@ -151,9 +98,13 @@ def find_plans(text: str, reader: Reader) -> list[Plan]:
         is_opened, is_closed = i > 0 and bool(marks[i - 1][1]), i < len(marks) and bool(marks[i][2])
         if not is_opened and (i > 0 or not is_closed):
             continue
-        steps = [step for run in _runs(text[start:end], reader) for step in run.steps]
+        runs = _runs(text[start:end], reader)
+        steps = [step for run in runs for step in run.steps]
         if steps or (is_opened and is_closed and not text[start:end].strip()):
-            plans.append(Plan(_last_line(text[starts[i - 1] : ends[i - 1]]) if i else "", steps))
+            after = text[starts[i + 1] : ends[i + 1]] if is_closed else ""
+            intro = _last_line(text[starts[i - 1] : ends[i - 1]]) if i else ""
+            unread = next((run.unread for run in runs if run.unread), None)
+            plans.append(Plan(intro, steps, is_taken_back=bool(_PLAN_TAKEN_BACK.search(after)), unread=unread))
     return plans
 
 
@@ -165,23 +116,57 @@ def _runs(text: str, reader: Reader) -> list[Plan]:
     """Runs of steps, split where a list starts anew, a heading announces a plan or a code fence begins or ends."""
     plans = [Plan()]
     heading = ""
-    for raw in text.splitlines():
+    last: list[Step] = []
+    for raw in lines_of_json(text) or text.splitlines():
         line = _MARKUP.sub("", raw[:MAX_LINE_CHARS])
+        if line.lstrip().startswith("|"):
+            line = _of_table(line, reader)
         number_match = _NUMBER.match(line)
         number = int(number_match[1] or number_match[2]) if number_match else None
-        steps = reader.steps(line[number_match.end() :] if number_match else line)
+        steps = reader.steps(line[number_match.end() :] if number_match else line, (plans[-1].steps or [()])[-1])
+        if last and not steps and _STEP_TAKEN_BACK.match(line, number_match.end() if number_match else 0):
+            del plans[-1].steps[-len(last) :]
         if not steps and number is None:
-            is_heading = line.rstrip().endswith(":") or raw.lstrip().startswith(("#", "**"))
-            if line.strip() and not raw[:1].isspace():
-                heading = line
-            if raw.lstrip().startswith("```") or (is_heading and _ANNOUNCES.search(line)):
-                plans.append(Plan(heading))
+            heading = _read_prose(plans, raw, line, heading)
+            steps = _inline(plans, line, reader)
         elif number is not None:
             _add_numbered(plans, number, steps, heading)
+            if not steps and reader.is_unknown_step(line[number_match.end() :]):  # type: ignore[union-attr]
+                plans[-1].unread = plans[-1].unread or line.strip()
         elif not plans[-1].has_headline:
             plans[-1].intro = plans[-1].intro if plans[-1].steps else heading
             plans[-1].steps += steps
+        last = steps if line.strip() else last
     return plans
+
+
+def _read_prose(plans: list[Plan], raw: str, line: str, heading: str) -> str:
+    """Begin another plan where a line announces one or takes the last one back; the heading from here on."""
+    is_heading = line.rstrip().endswith(":") or raw.lstrip().startswith(("#", "**"))
+    if line.strip() and not raw[:1].isspace():
+        heading = line
+    if plans[-1].steps and _PLAN_TAKEN_BACK.search(line):
+        plans[-1].is_taken_back = True
+        plans.append(Plan(heading))
+    elif raw.lstrip().startswith("```") or (is_heading and _ANNOUNCES.search(line)):
+        plans.append(Plan(heading))
+    return heading
+
+
+def _inline(plans: list[Plan], line: str, reader: Reader) -> list[Step]:
+    """The steps of `Plan: (pick-up a) (stack a b)`, which are another plan."""
+    intro = _INLINE.match(line)
+    if intro and (steps := reader.forms(line[intro.end() :])):
+        plans.append(Plan(line, list(steps)))
+        return steps
+    return []
+
+
+def _of_table(line: str, reader: Reader) -> str:
+    """A row of a table as a line: its number, and the first cell that is a step."""
+    cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+    number = f"{cells.pop(0)}. " if cells[0].isdigit() and len(cells) > 1 else ""
+    return number + next((cell for cell in cells if reader.steps(cell)), "")
 
 
 def _add_numbered(plans: list[Plan], number: int, steps: list[Step], heading: str) -> None:

@@ -1,14 +1,17 @@
 """Read PDDL (STRIPS with typing, constants, negative preconditions and equality) and carry plans out.
 
-Anything else in a domain (conditional effects, quantifiers, numbers, durations, ...) is refused by name in a
-`PddlError`. The language: McDermott et al. 1998, "PDDL - The Planning Domain Definition Language"; negative
-preconditions and add-after-delete as in Fox and Long 2003, "PDDL2.1", section 3.
+Action costs are read and ignored. Anything else in a domain (conditional effects, quantifiers, numbers, durations, ...)
+is refused by name in a `PddlError`. The language: McDermott et al. 1998, "PDDL - The Planning Domain Definition
+Language"; negative preconditions and add-after-delete as in Fox and Long 2003, "PDDL2.1", section 3.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple
+
+from pipeline.pddl_forms import PddlError as PddlError
+from pipeline.pddl_forms import contents, head, sections, shown, supertypes, type_closure, typed
 
 GOAL_REACHED = "goal_reached"
 GOAL_NOT_REACHED = "goal_not_reached"
@@ -17,22 +20,17 @@ UNKNOWN_ACTION = "unknown_action"
 UNKNOWN_OBJECT = "unknown_object"
 WRONG_ARGUMENTS = "wrong_arguments"
 
-REQUIREMENTS = frozenset({":strips", ":typing", ":negative-preconditions", ":equality"})
-OBJECT = "object"
-"""The type above all types."""
-
-MAX_DEPTH = 100
-_TOKEN = re.compile(r"[()]|[^\s()]+")
+REQUIREMENTS = frozenset({":strips", ":typing", ":negative-preconditions", ":equality", ":action-costs"})
+TOTAL_COST = ["total-cost"]
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+DOMAIN_SECTIONS = (":requirements", ":types", ":constants", ":predicates", ":functions", ":action")
+PROBLEM_SECTIONS = (":domain", ":requirements", ":objects", ":init", ":goal", ":metric")
 
 Fact = tuple[str, ...]
 """A predicate and its arguments, such as ("on", "a", "b")."""
 
 Step = tuple[str, ...]
 """An action's name and its arguments, such as ("stack", "a", "b")."""
-
-
-class PddlError(ValueError):
-    """A domain or problem is malformed, or uses what is not supported; the text names it."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,7 @@ class Problem:
     objects: dict[str, frozenset[str]]
     init: frozenset[Fact]
     goal: tuple[Literal, ...]
+    predicates: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -118,160 +117,122 @@ def _unfit(problem: Problem, step: Step) -> str | None:
     return None if all(fits) else WRONG_ARGUMENTS
 
 
+class _Names(NamedTuple):
+    """What a domain and a problem declare: predicates with their number of arguments, objects, cost functions."""
+
+    arities: dict[str, int]
+    objects: frozenset[str]
+    costs: frozenset[str]
+
+
 def read_problem(domain: str, problem: str) -> Problem:
     """Parse a domain and a problem; raises PddlError, which names what is malformed or not supported."""
-    parts = _sections(domain, "domain", (":requirements", ":types", ":constants", ":predicates", ":action"))
-    for requirement in _all(parts, ":requirements"):
-        if requirement not in REQUIREMENTS:
-            raise PddlError(
-                f"domain: requirement {requirement!r} is not supported; supported: {', '.join(sorted(REQUIREMENTS))}"
-            )
-    types = _type_closure(_typed(_all(parts, ":types"), "types"))
-    constants = _typed(_all(parts, ":constants"), "constants")
-    arities = {"=": 2} | {_head(form): len(_typed(form[1:], "predicates")) for form in _all(parts, ":predicates")}
-    wholes = _sections(problem, "problem", (":domain", ":requirements", ":objects", ":init", ":goal"))
+    parts = sections(domain, "domain", DOMAIN_SECTIONS)
+    wholes = sections(problem, "problem", PROBLEM_SECTIONS)
+    _check_requirements(parts, "domain")
+    _check_requirements(wholes, "problem")
+    _check_metric(contents(wholes, ":metric"))
+    types = type_closure(typed(contents(parts, ":types"), "types"))
     objects = {}
-    for name, parents in constants + _typed(_all(wholes, ":objects"), "objects"):
-        objects[name] = frozenset().union(*(_supertypes(parent, types) for parent in parents))
-    known = frozenset(objects)
-    actions = [_action(body, types, arities, known) for key, body in parts if key == ":action"]
-    init = [literal for form in _all(wholes, ":init") for literal in _literals(form, arities, known, "init")]
-    goal = [literal for form in _all(wholes, ":goal") for literal in _literals(form, arities, known, "goal")]
+    for name, parents in typed(contents(parts, ":constants"), "constants") + typed(
+        contents(wholes, ":objects"), "objects"
+    ):
+        objects[name] = frozenset().union(*(supertypes(parent, types) for parent in parents))
+    names = _Names(_arities(contents(parts, ":predicates")), frozenset(objects), _costs(contents(parts, ":functions")))
+    actions = [_action(body, types, names) for key, body in parts if key == ":action"]
+    by_name = {action.name: action for action in actions}
+    facts = [form for form in contents(wholes, ":init") if not _sets_cost(form, names.costs)]
+    init = [literal for form in facts for literal in _literals(form, names, names.objects, "init")]
+    goal = [literal for form in contents(wholes, ":goal") for literal in _literals(form, names, names.objects, "goal")]
     if not actions or not any(key == ":goal" for key, _ in wholes):
         raise PddlError("domain: no :action in it" if not actions else "problem: no :goal in it")
-    facts = frozenset(literal.fact for literal in init if literal.positive)
-    return Problem({action.name: action for action in actions}, objects, facts, tuple(goal))
+    if len(by_name) < len(actions):
+        raise PddlError("domain: two actions have the same name")
+    held = frozenset(literal.fact for literal in init if literal.positive)
+    return Problem(by_name, objects, held, tuple(goal), frozenset(names.arities))
 
 
-def _sections(text: str, kind: str, supported: tuple[str, ...]) -> list[tuple[str, list[Any]]]:
-    """The sections of `(define (domain ...) ...)` as (keyword, content); an unsupported one is an error."""
-    form = _read(text, kind)
-    if len(form) < 2 or form[0] != "define" or not isinstance(form[1], list) or form[1][:1] != [kind]:
-        raise PddlError(f"{kind}: wanted (define ({kind} NAME) ...)")
-    sections = [(_head(part), part[1:]) for part in form[2:]]
-    for key, _ in sections:
-        if key not in supported:
-            raise PddlError(f"{kind}: section {key!r} is not supported; supported: {', '.join(supported)}")
-    return sections
+def _check_requirements(parts: list[tuple[str, list[Any]]], where: str) -> None:
+    for requirement in contents(parts, ":requirements"):
+        if requirement not in REQUIREMENTS:
+            supported = ", ".join(sorted(REQUIREMENTS))
+            raise PddlError(f"{where}: requirement {shown(requirement)!r} is not supported; supported: {supported}")
 
 
-def _read(text: str, kind: str) -> list[Any]:
-    """The one form in a text as nested lists of lower-case tokens; comments are left out."""
-    stack: list[list[Any]] = [[]]
-    for token in _TOKEN.findall(re.sub(r";[^\n]*", "", text).lower()):
-        if token == "(":
-            stack.append([])
-        elif token == ")" and len(stack) > 1:
-            done = stack.pop()
-            stack[-1].append(done)
-        elif token == ")":
-            raise PddlError(f"{kind}: a closing parenthesis too many")
-        else:
-            stack[-1].append(token)
-        if len(stack) > MAX_DEPTH:
-            raise PddlError(f"{kind}: parentheses nested deeper than {MAX_DEPTH}")
-    if len(stack) > 1:
-        raise PddlError(f"{kind}: {len(stack) - 1} closing parentheses are missing")
-    if len(stack[0]) != 1 or not isinstance(stack[0][0], list):
-        raise PddlError(f"{kind}: wanted one form (define ...), found {len(stack[0])}")
-    return stack[0][0]
+def _check_metric(metric: list[Any]) -> None:
+    """Costs are ignored, so a metric may ask for the least cost and for nothing else."""
+    if metric and metric != ["minimize", ["total-cost"]]:
+        raise PddlError(f"problem: ':metric' {shown(metric)} is not supported; supported: minimize (total-cost)")
 
 
-def _head(form: Any) -> str:
-    if not isinstance(form, list) or not form or not isinstance(form[0], str):
-        raise PddlError(f"wanted a form (NAME ...), found {_shown(form)}")
-    return form[0]
+def _arities(forms: list[Any]) -> dict[str, int]:
+    return {"=": 2} | {head(form): len(typed(form[1:], "predicates")) for form in forms}
 
 
-def _all(sections: list[tuple[str, list[Any]]], key: str) -> list[Any]:
-    """The contents of all sections of one name, one after the other."""
-    return [item for name, body in sections if name == key for item in body]
+def _costs(forms: list[Any]) -> frozenset[str]:
+    """The names of `(:functions (total-cost) - number (road-length ?a ?b) - number)`."""
+    items = [form for form in forms if form not in ("-", "number")]
+    return frozenset(head(form) for form in items)
 
 
-def _typed(items: list[Any], where: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Read `a b - t c` as [(a, (t,)), (b, (t,)), (c, (object,))]; `(either t u)` gives several types."""
-    found: list[tuple[str, tuple[str, ...]]] = []
-    waiting: list[str] = []
-    rest = iter(items)
-    for item in rest:
-        if item != "-":
-            if not isinstance(item, str):
-                raise PddlError(f"{where}: wanted a name, found {_shown(item)}")
-            waiting.append(item)
-            continue
-        kind = next(rest, None)
-        kinds = tuple(kind[1:]) if isinstance(kind, list) and kind[:1] == ["either"] else (kind,)
-        if not kinds or not all(isinstance(name, str) for name in kinds):
-            raise PddlError(f"{where}: wanted a type after '-', found {_shown(kind)}")
-        found += [(name, cast(tuple[str, ...], kinds)) for name in waiting]
-        waiting = []
-    return found + [(name, (OBJECT,)) for name in waiting]
+def _sets_cost(form: Any, costs: frozenset[str]) -> bool:
+    """Whether it is `(= (total-cost) 0)`, or gives another cost function its value."""
+    is_value = isinstance(form, list) and len(form) == 3 and form[0] == "=" and isinstance(form[1], list)
+    if is_value and head(form[1]) not in costs:
+        raise PddlError(f"init: function {head(form[1])!r} is not declared")
+    return is_value and isinstance(form[2], str) and bool(_NUMBER.fullmatch(form[2]))
 
 
-def _type_closure(declared: list[tuple[str, tuple[str, ...]]]) -> dict[str, frozenset[str]]:
-    """Each type with itself and all types above it."""
-    parents: dict[str, set[str]] = {OBJECT: set()}
-    for name, above in declared:
-        parents.setdefault(name, set()).update(above)
-        for parent in above:
-            parents.setdefault(parent, set())
-    closure = {}
-    for name in parents:
-        seen, todo = {OBJECT}, [name]
-        while todo:
-            if (current := todo.pop()) not in seen or current == name:
-                seen.add(current)
-                todo += [parent for parent in parents[current] if parent not in seen]
-        closure[name] = frozenset(seen)
-    return closure
+def _raises_cost(form: Any, costs: frozenset[str]) -> bool:
+    """Whether it is `(increase (total-cost) C)`, C a number or a declared cost function."""
+    if not (isinstance(form, list) and len(form) == 3 and form[:2] == ["increase", TOTAL_COST]):
+        return False
+    cost = form[2]
+    is_number = isinstance(cost, str) and bool(_NUMBER.fullmatch(cost))
+    return TOTAL_COST[0] in costs and (is_number or (isinstance(cost, list) and head(cost) in costs))
 
 
-def _supertypes(name: str, types: dict[str, frozenset[str]]) -> frozenset[str]:
-    if name not in types:
-        raise PddlError(f"type {name!r} is not declared")
-    return types[name]
-
-
-def _action(
-    body: list[Any], types: dict[str, frozenset[str]], arities: dict[str, int], known: frozenset[str]
-) -> Action:
+def _action(body: list[Any], types: dict[str, frozenset[str]], names: _Names) -> Action:
     name = body[0] if body and isinstance(body[0], str) else ""
     where = f"action {name!r}"
     fields = dict(zip(body[1::2], body[2::2], strict=False)) if all(isinstance(key, str) for key in body[1::2]) else {}
     if not name or len(body) % 2 == 0 or not fields.keys() <= {":parameters", ":precondition", ":effect"}:
         raise PddlError(f"{where}: wanted a name, :parameters, :precondition and :effect only")
-    parameters = _typed(fields.get(":parameters", []), where)
+    parameters = typed(fields.get(":parameters", []), where)
     for _, kinds in parameters:
         for kind in kinds:
-            _supertypes(kind, types)
-    terms = known | {variable for variable, _ in parameters}
-    precondition = _literals(fields.get(":precondition", []), arities, terms, where)
-    effect = _literals(fields.get(":effect", []), arities, terms, where)
+            supertypes(kind, types)
+    terms = names.objects | {variable for variable, _ in parameters}
+    precondition = _literals(fields.get(":precondition", []), names, terms, where)
+    effect = _literals(_without_costs(fields.get(":effect", []), names.costs), names, terms, where)
     if any(literal.fact[0] == "=" for literal in effect):
         raise PddlError(f"{where}: '=' in an effect is not supported")
     return Action(name, tuple(parameters), tuple(precondition), tuple(effect))
 
 
-def _literals(form: Any, arities: dict[str, int], terms: frozenset[str], where: str) -> list[Literal]:
+def _without_costs(effect: Any, costs: frozenset[str]) -> Any:
+    """An effect without what it adds to the total cost."""
+    if _raises_cost(effect, costs):
+        return []
+    is_conjunction = isinstance(effect, list) and effect[:1] == ["and"]
+    return ["and", *(_without_costs(part, costs) for part in effect[1:])] if is_conjunction else effect
+
+
+def _literals(form: Any, names: _Names, terms: frozenset[str], where: str) -> list[Literal]:
     """A conjunction as a list of literals; whatever else is in it is refused by name."""
     if form == []:
         return []
-    head = _head(form)
-    if head == "and":
-        return [literal for part in form[1:] for literal in _literals(part, arities, terms, where)]
-    negated = head == "not" and len(form) == 2
+    if head(form) == "and":
+        return [literal for part in form[1:] for literal in _literals(part, names, terms, where)]
+    negated = form[0] == "not" and len(form) == 2
     fact = form[1] if negated else form
-    name = _head(fact)
-    if name not in arities:
+    name = head(fact)
+    if name not in names.arities:
         raise PddlError(f"{where}: {name!r} is not supported here, nor is it a declared predicate")
-    if not all(isinstance(term, str) for term in fact) or len(fact) - 1 != arities[name]:
-        raise PddlError(f"{where}: {_shown(fact)}: {name!r} takes {arities[name]} arguments")
+    if not all(isinstance(term, str) for term in fact):
+        raise PddlError(f"{where}: {shown(fact)}: {name!r} of a form (a number or a timed fact) is not supported")
+    if len(fact) - 1 != names.arities[name]:
+        raise PddlError(f"{where}: {shown(fact)}: {name!r} takes {names.arities[name]} arguments")
     if strange := [term for term in fact[1:] if term not in terms]:
-        raise PddlError(f"{where}: {strange[0]!r} in {_shown(fact)} is not declared")
+        raise PddlError(f"{where}: {strange[0]!r} in {shown(fact)} is not declared")
     return [Literal(tuple(fact), not negated)]
-
-
-def _shown(form: Any) -> str:
-    """A form as PDDL, cut to 60 characters."""
-    text = f"({' '.join(map(_shown, form))})" if isinstance(form, list) else str(form)
-    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,6 +1,7 @@
 import pytest
 
-from pipeline.actions import Plan, Reader, find_plans
+from pipeline.action_lines import Reader
+from pipeline.actions import Plan, find_plans
 from pipeline.pddl import read_problem
 
 DOMAIN = """(define (domain blocks) (:predicates (on ?x ?y) (held ?x))
@@ -34,6 +35,19 @@ def plans(text: str) -> list[list[str]]:
         ("Put down the red block on the blue block", ["put-down a b"]),
         ("Stack the red block on the table", ["stack a"]),
         ("(fly a b)", ["fly a b"]),
+        ("(pick-up a) ; now (held a)", ["pick-up a"]),
+        ("(pick-up a) -> (held a)", ["pick-up a"]),
+        ("(pick-up a), because (stack a b) needs it", ["pick-up a"]),
+        ("Action: (stack a b)", ["stack a b"]),
+        ("Stack a on b", ["stack a b"]),
+        ("Pick up red, then stack it on blue", ["pick-up a", "stack a b"]),
+        ("Pick up red and put it down", ["pick-up a", "put-down a"]),
+        ("Unstack red from blue and put it down", ["unstack a b", "put-down it"]),
+        ("Stack it on blue", ["stack it b"]),
+        ("Stack red on it", ["stack a it"]),
+        ("Stack red; it is clear", ["stack a"]),
+        ("(held a)", []),
+        ("The plan has (pick-up a) in it", []),
         ("(Hand is empty)", []),
         ("The red block is stacked on the blue block", []),
         ("We pick up the red block", []),
@@ -45,6 +59,69 @@ def plans(text: str) -> list[list[str]]:
 )
 def test_a_line_is_a_step_only_where_it_starts_with_an_action(line: str, steps: list[str]) -> None:
     assert plans(line) == ([steps] if steps else [])
+
+
+FORMS = {
+    "a JSON list": '["(pick-up a)", "stack(a, b)"]',
+    "a fenced JSON list": '```json\n[\n  "pick-up a",\n  "stack a b"\n]\n```',
+    "a JSON object": 'Here:\n```\n{"plan": ["(pick-up a)", "(stack a b)"]}\n```\nDone.',
+    "JSON actions": '[{"action": "pick-up", "args": ["a"]}, {"name": "stack", "objects": {"x": "a", "y": "b"}}]',
+    "JSON words": '[["pick-up", "a"], ["stack", "a", "b"]]',
+    "broken JSON": '[\n  "(pick-up a)",\n  "(stack a b)",\n]',
+    "steps with a dash": "Step 1 - (pick-up a)\nStep 2 - (stack a b)",
+    "numbered actions": "Action 1: Pick up red\nAction 2: Stack red on blue",
+    "times": "0: (pick-up a)\n1: (stack a b)",
+    "times and durations": "0.000: (pick-up a) [1.000]\n0.001: (stack a b) [1.000]",
+    "comments and a cost": "(pick-up a) ; take it\n(stack a b)\n; cost = 2 (unit cost)",
+    "a table": "| # | Action |\n|---|:-:|\n| 1 | (pick-up a) |\n| 2 | (stack a b) |",
+    "a table in words": "| N | Action | Why |\n|--|--|--|\n| 1 | Pick up red | ok |\n| 2 | **Stack** red on blue | |",
+    "LaTeX items": "\\begin{enumerate}\n\\item pick up red\n\\item stack red on blue\n\\end{enumerate}",
+    "a box": "\\boxed{(pick-up a), (stack a b)}",
+    "one line": "(pick-up a), (stack a b)",
+    "arrows": "pick-up(a) => stack(a, b)",
+    "long arrows": "pick-up a → stack a b",
+    "semicolons": "pick-up a; stack a b",
+    "numbers in a line": "1) pick up a, 2) stack a b",
+    "a plan after its name": "Plan: (pick-up a) (stack a b)",
+    "a plan after a sentence": "So the plan is: (pick-up a), then (stack a b).",
+    "bullets": "● pick-up a\n‣ stack a b",
+    "check boxes": "- [ ] (pick-up a)\n- [x] (stack a b)",
+    "letters": "a) pick up red\nb) stack red on blue",
+    "Roman numbers": "i. pick up red\nii. stack red on blue",
+    "numbers in brackets": "[1] (pick-up a)\n[2] (stack a b)",
+    "numbers with a hash": "#1 (pick-up a)\n#2 (stack a b)",
+    "bare numbers": "1 (pick-up a)\n2 (stack a b)",
+    "ordinals": "First, pick up red.\nSecond, stack red on blue.",
+    "quotes": '"pick-up a"\n"stack a b"',
+    "tags": "<plan>\n<step>(pick-up a)</step>\n<step>(stack a b)</step>\n</plan>",
+    "tags in a line": "<answer>(pick-up a)(stack a b)</answer>",
+    "one form": "((pick-up a) (stack a b))",
+    "wide brackets": "（pick-up a）\n（stack a b）",
+    "hyphens that do not break": "pick‑up a\nstack a b",
+    "spaces that cannot be seen": "\u200b(pick-up a)\r\n-\u00a0(stack a b)",
+    "upper case": "(PICK-UP A)\n(STACK A B)",
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+def test_the_form_of_a_plan_does_not_matter(text: str) -> None:
+    assert plans(text) == [["pick-up a", "stack a b"]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I pick up red, then I stack red on blue.",
+        "1. The robot picks up red.",
+        "picking up red",
+        '{"thought": "pick up red", "plan": null}',
+        '[7, "pick up red"]',
+        "[" * 50_000,
+        '{"plan": ' * 20_000,
+    ],
+)
+def test_prose_and_other_json_is_no_plan(text: str) -> None:
+    assert plans(text) == []
 
 
 def test_objects_without_plain_names_are_read_by_their_own() -> None:
@@ -89,3 +166,8 @@ def test_an_empty_marked_plan_is_a_plan() -> None:
 )
 def test_only_a_plan_called_final_is_final(intro: str, is_final: bool) -> None:
     assert Plan(intro).is_final is is_final
+
+
+@pytest.mark.parametrize("step", ["(pick-up a)", "pick-up(a)", "pick up the red block"])
+def test_a_long_plan_in_one_line_is_read_to_its_end(step: str) -> None:
+    assert plans(", ".join([step] * 60)) == [["pick-up a"] * 60]

@@ -1,6 +1,8 @@
 import gzip
 import json
+import runpy
 import tarfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.verifiers import Rollout, Verdict
-from pipeline.verifiers.strips import EXAMPLES, Task, verify
+from pipeline.verifiers.strips import EXAMPLES, Task, near_misses, verify
 
+BENCHMARK = Path(__file__).resolve().parents[3] / "benchmarks/strips_verifier.py"
 COLOURS = {"a": "red block", "b": "blue block", "c": "orange block"}
 DOMAIN = """(define (domain blocks)
   (:predicates (clear ?x) (ontable ?x) (handempty) (holding ?x) (on ?x ?y))
@@ -45,6 +48,32 @@ def test_an_unreached_goal_names_what_is_missing_and_no_step() -> None:
     assert (verdict.reason, verdict.failed_step, verdict.details) == ("goal_not_reached", None, {"unmet": ["(on a b)"]})
 
 
+def test_it_is_the_object_of_the_step_before_or_the_plan_is_not_read() -> None:
+    assert judged("1. Pick up red\n2. Stack it on blue").reason == "goal_reached"
+    unclear = judged("1. Pick up red\n2. Stack it on orange\n3. Pick it up")
+    assert (unclear.outcome, unclear.reason, unclear.details) == ("undecided", "no_answer", {"unclear_step": 3})
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("2. Place the red block on the blue block", "no_answer"),
+        ("2. Move red onto blue", "no_answer"),
+        ("2. The red block is now in the hand", "goal_not_reached"),
+        ("2. Holding red", "goal_not_reached"),
+        ("2. Ensure that blue is clear", "goal_not_reached"),
+        ("2. Stack the red block is not needed", "goal_not_reached"),
+        ("2. Then:", "goal_not_reached"),
+        ("2. Wait a moment", "goal_not_reached"),
+    ],
+)
+def test_a_numbered_line_that_may_be_a_step_in_other_words_leaves_the_plan_undecided(line: str, reason: str) -> None:
+    assert judged(f"1. Pick up red\n{line}").reason == reason
+    assert judged(f"[PLAN]\n1. Pick up red\n{line}\n[PLAN END]").reason == reason
+    further = judged(f"1. Pick up red\n{line}\n3. Stack red on blue").reason
+    assert further == ("no_answer" if reason == "no_answer" else "goal_reached")
+
+
 @pytest.mark.parametrize(
     "after",
     [
@@ -56,6 +85,73 @@ def test_an_unreached_goal_names_what_is_missing_and_no_step() -> None:
 )
 def test_an_explanation_that_restates_the_plan_is_not_more_plan(after: str) -> None:
     assert judged(GOOD + after).reason == "goal_reached"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "(pick-up a)\n(stack a b)\n\nBetter plan:\n(stack a b)",
+        "Plan: (pick-up b) (stack b a)\nPlan: (pick-up a) (stack a b)",
+        "| 1 | (pick-up b) |\n\n| 1 | (pick-up a) |\n| 2 | (stack a b) |",
+        "1. Pick up blue\n2. Stack blue on red\n\nAlternatively:\n1. Pick up red\n2. Stack red on blue",
+    ],
+)
+def test_a_right_plan_among_wrong_ones_is_never_picked(response: str) -> None:
+    assert judged(response).reason == "ambiguous"
+
+
+def test_several_plans_that_all_reach_the_goal_are_right_and_count_as_the_longest() -> None:
+    longer = "pick up the blue block\nput down the blue block\n" + GOOD
+    verdict = judged(f"{GOOD}\n\nA longer plan:\n{longer}\n\nA third plan:\n{GOOD}")
+    assert (verdict.reason, verdict.extracted and verdict.extracted.count("\n")) == ("goal_reached", 3)
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        ("1. Pick up blue\n2. No, that is not allowed.\n3. Pick up red\n4. Stack red on blue", "goal_reached"),
+        ("Pick up blue\nWait, this step is wrong.\n" + GOOD, "goal_reached"),
+        ("Pick up blue\n\nNo, it is not right.\n" + GOOD, "goal_reached"),
+        ("Pick up blue\nThe red block is clear.\nNo, that is not allowed.\n" + GOOD, "precondition_unmet"),
+        ("Pick up blue\nNo, that is allowed.\n" + GOOD, "precondition_unmet"),
+        ("Pick up blue\nThat is not what I want to say.\n" + GOOD, "precondition_unmet"),
+        (f"1. Pick up blue\n\nThis plan won't work.\n\nAnother plan:\n{GOOD}", "goal_reached"),
+        (f"{GOOD}\n\nThis plan does not work.\n\nAnother plan:\n1. Pick up blue", "goal_not_reached"),
+        (f"{GOOD}\n\nThis plan does not work.", "goal_reached"),
+        (f"1. Pick up blue\n\nThis plan works.\n\nAnother plan:\n{GOOD}", "ambiguous"),
+        (f"[PLAN]\npick up blue\n[PLAN END]\nBut that plan is invalid.\n[PLAN]\n{GOOD}\n[PLAN END]", "goal_reached"),
+        ("1. Pick up blue\n\nLet me correct this.\n\n1. Pick up red\n2. Stack red on blue", "goal_reached"),
+        (f"1. Pick up blue\n\n**Summary of actions:**\n{GOOD}", "goal_reached"),
+    ],
+)
+def test_what_a_response_takes_back_does_not_count(response: str, reason: str) -> None:
+    assert judged(response).reason == reason
+
+
+@pytest.mark.parametrize(("reference", "optimality"), [(2, 0.5), (4, 1.0), (6, 1.5), (None, None)])
+def test_a_correct_plan_is_compared_with_the_reference(reference: int | None, optimality: float | None) -> None:
+    task = Task(domain=DOMAIN, problem=PROBLEM, reference_length=reference)
+    verdict = verify(task, Rollout("(pick-up b)\n(put-down b)\n(pick-up a)\n(stack a b)"))
+    assert (verdict.details or {}).get("optimality") == optimality
+    assert verdict.score is None
+    assert "optimality" not in (verify(task, Rollout("(pick-up a)")).details or {})
+
+
+def test_near_misses_are_one_change_away_and_fail() -> None:
+    gold = "(pick-up b)\n(put-down b)\n(pick-up a)\n(stack a b)"
+    made = list(near_misses(TASK, gold))
+    assert {kind for kind, _ in made} == {
+        "dropped_step", "doubled_step", "swapped_steps", "swapped_arguments", "replaced_object"
+    }  # fmt: skip
+    assert ("swapped_arguments", gold.replace("stack a b", "stack b a")) in made
+    assert all(judged(response).outcome == "incorrect" for _, response in made)
+
+
+def test_a_change_that_still_reaches_the_goal_is_no_near_miss() -> None:
+    task = Task(domain=DOMAIN, problem=PROBLEM.replace("(on a b)", "(ontable c)"))
+    dropped = [made.response for made in near_misses(task, "(pick-up a)\n(put-down a)") if made.kind == "dropped_step"]
+    assert dropped == ["(put-down a)"]
+    assert list(near_misses(task, "no plan")) == []
 
 
 def test_different_plans_are_ambiguous_even_if_one_is_right() -> None:
@@ -130,6 +226,22 @@ def test_planbench_responses_never_contradict_a_plan_that_was_read_alike(planben
     ]
     assert len(same) >= 1850
     assert all((v.outcome == "correct") == r["correct"] for v, r in same)
-    wrongly_rejected = [r for v, r in pairs if r["correct"] and v.outcome == "incorrect"]
-    assert len(wrongly_rejected) <= 1
-    assert sum((v.outcome == "correct") == r["correct"] for v, r in pairs) >= 2090
+    assert [r for v, r in pairs if r["correct"] and v.outcome == "incorrect"] == []
+    assert sum((v.outcome == "correct") == r["correct"] for v, r in pairs) >= 2103
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_planbench_agreement_without_labels_that_another_simulator_refutes(planbench: PlanBench) -> None:
+    pytest.importorskip("unified_planning")
+    tasks, rows = planbench
+    benchmark = runpy.run_path(str(BENCHMARK))
+    agrees, difference = benchmark["agrees"], benchmark["difference"]
+    classes = Counter(
+        difference(tasks[row["instance"]], row, verdict)["class"]
+        for row in rows
+        if not agrees(row, verdict := verify(tasks[row["instance"]], Rollout(row["response"])))
+    )
+    assert classes["ours"] == 0
+    assert classes["label"] <= 82
+    assert 1 - classes["extraction"] / (len(rows) - classes["label"]) >= 0.996
