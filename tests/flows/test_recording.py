@@ -100,7 +100,8 @@ def test_source_keys_are_unique_across_the_sources(recording, demo, prompts) -> 
 def test_screen_drops_what_was_planted_and_nothing_else(demo) -> None:
     offered = ((source.name, p) for source in demo.sources for p in source.module.read(source.config))
     frame = collect.run(Prompts.create_empty(), offered)
-    decided = screen.run(frame, demo.recipe.screen).join(frame.select("prompt_id", "source_key"), on="prompt_id")
+    config = screen.Config(**demo.recipe.screen.model_dump())
+    decided = screen.run(frame, config).join(frame.select("prompt_id", "source_key"), on="prompt_id")
     dropped = decided.filter(pl.col("decision") == "dropped").select("source_key", pl.col("reason").cast(pl.String))
     assert dict(dropped.rows()) == PLANTED
 
