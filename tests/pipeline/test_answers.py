@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.answers import final_answers, is_value, number
+from pipeline.answers import final_answers, is_value, number, same_text
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,31 @@ from pipeline.answers import final_answers, is_value, number
         ("<think>\\boxed{1}</think>\\boxed{2}", ["2"]),
         ("\\boxed{1}</think>\\boxed{2}", ["2"]),
         ("<think>\\boxed{1}", []),
+        ("\\boxed{1}, so the final answer is \\boxed{2}", ["2"]),
+        ("The final answer is \\boxed{1}. Or \\boxed{2}", ["1", "2"]),
+        ("The final answer: see below. \\boxed{1}\n\\boxed{2}", ["1", "2"]),
+        ("Look:\n```text\n42\n```", ["42"]),
+        ("Look:\n```\nStep one\n```", []),
+        ("```\n41\n42\n```", []),
+        ("```\n41\n```\nmore", []),
+        ("The answer is (B)", ["(B)"]),
+        ("The answer is B) 42 apples", ["B) 42 apples"]),
+        ("The answer isn't 5", []),
+        ("The answer is not 5", []),
+        ("The answer is at least 5", []),
+        ("The answer is about 5", ["5"]),
+        ("The answer is " + "x" * 301, []),
+        ("#### " + "4" * 2000, []),
+        ("\\boxed{\\begin{pmatrix} 1 \\\\ 2 \\\\\\end{pmatrix}}", ["\\begin{pmatrix} 1 \\\\ 2 \\\\\\end{pmatrix}"]),
     ],
 )
 def test_final_answers_are_explicit(text: str, answers: list[str]) -> None:
     assert [answer.strip("$") for answer in final_answers(text)] == answers
 
 
-@pytest.mark.parametrize("text", ["5x", "5 or 6", "1/0", "9**9**9", "2 pi", "5 sqrt", "1e5", "12:30", "", "x", "1,00"])
+@pytest.mark.parametrize(
+    "text", ["5x", "5 or 6", "1/0", "9**9**9", "2 pi", "5 sqrt", "1e5", "12:30", "", "x", "1,00", "\\frac123", "٤٢"]
+)
 def test_what_is_no_plain_number_is_not_read_as_one(text: str) -> None:
     assert number(text) is None
 
@@ -77,3 +95,19 @@ def test_a_percent_sign_may_be_left_out_but_not_misread() -> None:
 def test_no_text_breaks_the_reading(text: str) -> None:
     assert all(isinstance(answer, str) for answer in final_answers(text))
     assert is_value(text) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("(1, 2)", "\\left( 1,2 \\right)", True),
+        ("No Solution", "no solution", True),
+        ("\\text{blue}", "blue", True),
+        ("1 1/2", "11/2", False),
+        ("1, 234", "1,234", False),
+        ("1 2", "12", False),
+        ("x", "X", False),
+    ],
+)
+def test_spaces_and_marks_change_no_text_but_part_numbers(one: str, other: str, is_same: bool) -> None:
+    assert same_text(one, other) is is_same
