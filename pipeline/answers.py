@@ -57,6 +57,10 @@ _PARTING = re.compile(r"(?<=\d) (?=\d)|(?<=\d,) (?=\d{3}(?!\d))")
 _DROPPED = re.compile(r"\\left|\\right|\\[!,;: ]|\\displaystyle|\\\(|\\\)|\\\[|\\\]|[$€£¥`]|(?<![*])\*\*(?![*\d])")
 
 
+_CALCULATION = re.compile(r"<<[^<>\n]{0,200}>>")
+"""A calculator's note before its result, as in GSM8K: `<<6*7=42>>42`."""
+
+
 @dataclass(frozen=True)
 class Number:
     """An exact number, and whether it stands before a percent sign."""
@@ -84,7 +88,7 @@ def final_answers(text: str) -> list[str]:
     >>> final_answers("First \\boxed{2}, then \\boxed{3}. The final answer is \\boxed{5}.")
     ['5']
     """
-    _, text = split_thinking(text)
+    text = _CALCULATION.sub("", split_thinking(text)[1])
     phrases = _phrases(text)
     found = [*_boxes(text), *((tail.start(1), tail[1].strip()) for tail in _last(_HASHES, text) if is_value(tail[1]))]
     found += [(place, phrase) for place, phrase in phrases if _is_answer(phrase)]

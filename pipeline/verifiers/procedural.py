@@ -31,7 +31,7 @@ from pipeline.puzzles import OPERATIONS
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, NearMiss, Rollout, Verdict
 from schemas.recipe import Settings
 
-VERSION = "1"
+VERSION = "2"
 
 REACHED = "reached"
 WRONG_VALUE = "wrong_value"

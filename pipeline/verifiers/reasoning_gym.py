@@ -21,7 +21,7 @@ from pipeline.thinking import split_thinking
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, TIMEOUT, VERIFIER_ERROR, NearMiss, Rollout, Verdict
 from schemas.recipe import Settings
 
-VERSION = "1"
+VERSION = "2"
 
 SCORED_FULL = "scored_full"
 SCORED_PARTLY = "scored_partly"

@@ -111,3 +111,7 @@ def test_no_text_breaks_the_reading(text: str) -> None:
 )
 def test_spaces_and_marks_change_no_text_but_part_numbers(one: str, other: str, is_same: bool) -> None:
     assert same_text(one, other) is is_same
+
+
+def test_a_calculators_note_is_no_part_of_an_answer() -> None:
+    assert final_answers("6 * 7 = <<6*7=42>>42.\nThe answer is <<42=42>>42.\n#### 42") == ["42", "42"]
