@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,13 +110,33 @@ def _location(error: ValidationError) -> list[str]:
 
 
 def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
-    """The valid keys of the table at `location`."""
+    """The valid keys of the table at `location`, which also has numbers, kinds and names of tables as parts."""
+    models = [model]
     for part in location:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            break
-        model = annotation
-    return list(model.model_fields)
+        below = [found for one in models if part in one.model_fields for found in _models(one.model_fields[part])]
+        if of_kind := [one for one in models if len(models) > 1 and _kind(one) == part]:
+            models = of_kind
+        elif below:
+            models = below
+    return list(dict.fromkeys(key for one in models for key in one.model_fields))
+
+
+def _models(field: Any) -> list[type[BaseModel]]:
+    """The tables that a field may hold, also in lists and unions."""
+    found, todo = [], [field.annotation]
+    while todo:
+        annotation = todo.pop(0)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            found.append(annotation)
+        todo += typing.get_args(annotation)
+    return found
+
+
+def _kind(model: type[BaseModel]) -> str | None:
+    """The word that tells a table from others in a union: the one value that its `kind` may have."""
+    field = model.model_fields.get("kind")
+    values = typing.get_args(field.annotation) if field else ()
+    return str(values[0]) if len(values) == 1 else None
 
 
 def _line_of(text: str, location: list[str]) -> int | None:

@@ -368,8 +368,8 @@ class Audits(dy.Schema):
         key=True,
     )
     kind = _text(
-        "What was changed in a near-miss; the label; what the rule says; the other verifier and its verdict, such as `strips:correct`; "
-        "empty for gold.",
+        "What was changed in a near-miss; the label; what the rule says; the other verifier and its verdict, such as "
+        "`strips:correct`; empty for gold.",
         key=True,
     )
     n = _count("Answers that were judged.")

@@ -1,15 +1,16 @@
 """Recipes: what is wrong is said in one line, with its place and what to write instead."""
 
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, ValidationError
 
 from schemas.errors import RecipeError
 from schemas.recipe import Band, Export, PluginSettings, Recipe, Settings, identity_fields
-from schemas.recipe_file import load_recipe
+from schemas.recipe_file import explain, load_recipe
 
 MINIMAL = """\
 name = "demo"
@@ -162,3 +163,34 @@ def test_no_section_takes_unknown_keys(model: type[BaseModel]) -> None:
     passes_on_to_its_plug_in = model is Export
     assert passes_on_to_its_plug_in or issubclass(model, Settings)
     assert model.model_config["extra"] == ("allow" if passes_on_to_its_plug_in else "forbid")
+
+
+class _Circle(Settings):
+    kind: Literal["circle"]
+    radius: float
+
+
+class _Square(Settings):
+    kind: Literal["square"]
+    side: float
+
+
+class _Drawing(Settings):
+    shapes: list[Annotated[_Circle | _Square, Field(discriminator="kind")]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "hint"),
+    [({"kind": "circle", "radus": 1}, "did you mean 'radius'"), ({"kind": "square", "raduis": 1}, "kind, side")],
+)
+def test_a_misspelt_key_of_a_table_in_a_list_is_told_the_keys_of_its_kind(shape: dict[str, Any], hint: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        _Drawing.model_validate({"shapes": [shape]})
+    assert hint in explain(raised.value, _Drawing, "here")
+
+
+def test_a_misspelt_key_below_a_role_is_told_the_keys_of_its_table() -> None:
+    raw = {"name": "a", "sources": {"s": {"kind": "files"}}, "models": {"target": {"kind": "m", "price": {"promt": 1}}}}
+    with pytest.raises(ValidationError) as raised:
+        Recipe.model_validate(raw)
+    assert "did you mean 'prompt'" in explain(raised.value, Recipe, "here")
