@@ -59,9 +59,9 @@ def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator
     recipe, spending = resolved.recipe, spending_of(run, resolved.recipe.budget)
     target = resolved.models["target"]
     yield Step("collect", [lambda _: _collect(run, resolved)])
+    _require_what_verifiers_need(run, resolved)
     screening = screen.Config(**recipe.screen.model_dump(), verifiers=recipe.verifiers)
     yield _batch(run, screen, screening, extra=verifier_versions())
-    _require_what_verifiers_need(run, resolved)
     yield from _sampling_loop(run, resolved, spending, limit)
     yield from known_judgements_owed(run, resolved, spending)
     yield _batch(run, bands, bands.Config(target=target.generator_id))
@@ -139,8 +139,9 @@ def _sampling_loop(run: Run, resolved: Resolved, spending: Spending, limit: int 
 
 
 def _require_what_verifiers_need(run: Run, resolved: Resolved) -> None:
-    """RecipeError where prompts name a verifier that this recipe gives too little to work with."""
+    """RecipeError, or BackendError, where this recipe or machine gives a verifier too little to work with."""
     used = set(run.read(Prompts)["verifier"].unique())
+    verify.require_all(used, resolved.recipe.verifiers)
     if JUDGE in used and JUDGE not in resolved.models:
         raise RecipeError("models.judge is missing: there are prompts whose verifier is `judge`")
     n_voters, n_first = resolved.verifier_settings("majority").samples, sampling.round_size(resolved.recipe.band)

@@ -16,6 +16,7 @@ import signal
 import struct
 import sys
 import sysconfig
+from collections.abc import Iterable
 from typing import NamedTuple
 
 MEMORY_BYTES = 2 * 1024**3
@@ -33,6 +34,10 @@ LANDLOCK_RULE_PATH_BENEATH = 1
 LANDLOCK_ALL = (1 << 13) - 1
 """All rights over files that the first version of Landlock knows."""
 LANDLOCK_READ = 1 << 2 | 1 << 3
+LANDLOCK_WRITE = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 12
+"""Writing, and removing and making of files, folders and symbolic links; no devices, sockets or pipes."""
+LANDLOCK_OF_A_FILE = 1 << 1 | 1 << 2
+"""The rights that a path that is no folder can have."""
 
 WRITING = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC | (getattr(os, "O_TMPFILE", 0) & ~getattr(os, "O_DIRECTORY", 0))
 """Flags of `openat` that no confined process may set."""
@@ -70,14 +75,19 @@ def confine(seconds: float) -> None:
 
     Close every descriptor that the process shall not write to before.
     """
-    machine = _machine()
+    here = machine()
     processor_seconds = int(seconds) + 2
     resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     libc = ctypes.CDLL(None, use_errno=True)
     _call(libc.prctl, PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     _call(libc.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    code = _program(machine)
+    install_filter(_program(here))
+
+
+def install_filter(code: bytes) -> None:
+    """Hold this process, all its threads to come, to a seccomp filter; PR_SET_NO_NEW_PRIVS must be set."""
+    libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(code, len(code))
     program = ctypes.create_string_buffer(struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer)))
     _call(libc.prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program, 0, 0)
@@ -89,21 +99,27 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def read_only_python() -> bool:
+def read_only_python(readable: Iterable[str] = (), writable: Iterable[str] = ()) -> bool:
     """Let this process, and those it starts, open nothing but Python's own folders to read; whether that was possible.
 
     Linux's `/proc`, with what other processes of the same user have in their environment, is then closed as well.
+    More folders and files may be opened: `readable` ones to read, `writable` ones to write in too; absent ones are
+    passed over.
     """
     if not sys.platform.startswith("linux"):
         return False
+    own = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    rights = dict.fromkeys(filter(os.path.exists, [*own, *readable]), LANDLOCK_READ)
+    rights |= dict.fromkeys(filter(os.path.exists, writable), LANDLOCK_READ | LANDLOCK_WRITE)
     libc = ctypes.CDLL(None, use_errno=True)
     handled = ctypes.create_string_buffer(struct.pack("=Q", LANDLOCK_ALL), 8)
     rules = libc.syscall(LANDLOCK_CREATE_RULESET, handled, ctypes.c_size_t(8), 0)
     if rules < 0:
         return False
-    for folder in {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}:
-        place = os.open(folder, os.O_PATH | os.O_CLOEXEC)
-        beneath = ctypes.create_string_buffer(struct.pack("=Qi", LANDLOCK_READ, place), 12)
+    for path, granted in rights.items():
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        fitting = granted if os.path.isdir(path) else granted & LANDLOCK_OF_A_FILE
+        beneath = ctypes.create_string_buffer(struct.pack("=Qi", fitting, place), 12)
         _call(libc.syscall, LANDLOCK_ADD_RULE, rules, LANDLOCK_RULE_PATH_BENEATH, beneath, 0)
         os.close(place)
     _call(libc.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -112,11 +128,12 @@ def read_only_python() -> bool:
     return True
 
 
-def _machine() -> _Machine:
-    machine = _MACHINES.get(platform.machine())
-    if machine is None or not sys.platform.startswith("linux") or sys.maxsize < 2**32:
+def machine() -> _Machine:
+    """This processor's system calls. Raises CannotConfine where there is no list of them."""
+    found = _MACHINES.get(platform.machine())
+    if found is None or not sys.platform.startswith("linux") or sys.maxsize < 2**32:
         raise CannotConfine(f"there is no confinement for {sys.platform} on {platform.machine()}")
-    return machine
+    return found
 
 
 def _call(function: "ctypes._NamedFuncPointer", *arguments: object) -> None:

@@ -83,6 +83,13 @@ def configs_of(verifiers: Iterable[str], settings: VerifierSettings) -> dict[str
     return {name: config_of(module_of(name), settings) for name in verifiers}
 
 
+def require_all(verifiers: Iterable[str], settings: VerifierSettings) -> None:
+    """Raise a BackendError where this machine cannot run one of several verifiers."""
+    for name, config in configs_of(verifiers, settings).items():
+        if hasattr(module := module_of(name), "require"):
+            module.require(config)
+
+
 def config_of(verifier: ModuleType, settings: VerifierSettings) -> BaseModel | None:
     """A verifier's own settings out of those of all; None where it has none."""
     if not hasattr(verifier, "Config"):

@@ -13,7 +13,7 @@ from pipeline import plugins
 from pipeline.rows import json_text, require_column, require_unique
 from pipeline.spread import MIN_ROWS_FOR_PROCESSES, spread
 from pipeline.verifiers import Rollout
-from pipeline.verify import Config, columns, configs_of, judge, module_of, read_task
+from pipeline.verify import Config, columns, configs_of, judge, module_of, read_task, require_all
 from schemas.errors import SchemaError
 from schemas.messages import short
 
@@ -39,7 +39,9 @@ def verify_rows(
     config = config or Config()
     rows = list(frame.iter_rows(named=True))
     tasks = [_task_of(row, default_verifier, f"{where}: record {number}") for number, row in enumerate(rows, 1)]
-    configs = configs_of({name for name, _ in tasks}, config.verifiers)
+    names = {name for name, _ in tasks}
+    require_all(names, config.verifiers)
+    configs = configs_of(names, config.verifiers)
     items = zip(range(len(rows)), rows, tasks, strict=True)
     processes = len(rows) >= MIN_ROWS_FOR_PROCESSES
     judged = list(spread(partial(_judged, configs), items, config.workers, processes=processes))

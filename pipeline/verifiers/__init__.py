@@ -12,6 +12,8 @@ A verifier is a module here with
 - where a verdict rests on other rollouts too (votes of a judge, other answers to the prompt), `gather(rollouts, config)
   -> frame` with columns rollout_id and evidence (list of texts): a row for each rollout that can be judged by now.
   `rollouts` are those of its prompts; `verify` finds the texts in `rollout.evidence`;
+- where it needs something of the machine, `require(config)`, which raises a BackendError that says how to get it; no
+  model is asked before that;
 - where it can make them, `near_misses(task: Task, gold: str) -> Iterator[NearMiss]`: responses that are wrong though
   they are almost the gold answer (one digit, one step, two arguments swapped); `coldstart audit` sees them rejected.
 

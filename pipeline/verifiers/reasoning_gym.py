@@ -59,6 +59,12 @@ class Task(Settings):
         return self
 
 
+def require(config: None = None) -> None:
+    """Raise RecipeError where the library is not installed, BackendError where its scorers cannot be confined."""
+    gym.version()
+    gym.workers.call(gym.registered, seconds=gym.CALL_SECONDS)
+
+
 def verify(task: Task, rollout: Rollout) -> Verdict:
     """Score the final answer of a response; what cannot be scored is undecided."""
     answers = marked_answers(rollout.text, max(BARE_CHARS, 4 * len(task.entry["answer"])))

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipeline import sandbox
 from pipeline.checks import check
 from pipeline.evidence import gather
 from pipeline.store import open_run
@@ -82,7 +83,13 @@ def answers() -> Callable[[dict[str, Any], int], tuple[int, Any, dict[str, str]]
 
 def recipe(folder: Path, url: str, verifier: str, task: str, more: str = "") -> Path:
     for name, question in (("sums", "What is 2 + 2?"), ("essays", "How many seasons are there?")):
-        row = {"question": question, "answer": "4", "reference": "Four.", "equality": "number"}
+        row = {
+            "question": question,
+            "answer": "4",
+            "reference": "Four.",
+            "equality": "number",
+            "test": "assert f() == 4",
+        }
         (folder / f"{name}.jsonl").write_text(json.dumps(row))
     text = (RECIPE + more).format(folder=folder, url=url, verifier=verifier, task=task)
     (folder / "recipe.toml").write_text(text)
@@ -162,6 +169,18 @@ def test_all_that_vote_must_be_in_the_first_round(servers: list[Any], coldstart:
     done = coldstart("run", path, "--run", tmp_path / "run", "--set", "verifiers.majority.samples=9")
     assert done.returncode == 2
     assert "band.batch: found 8, wanted at least verifiers.majority.samples = 9" in done.stderr
+    assert servers[0].n_asked == 0
+
+
+@pytest.mark.server
+def test_programs_that_this_machine_cannot_run_are_told_before_a_model_is_asked(
+    servers: list[Any], coldstart: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "available", lambda: {"bubblewrap": "bwrap is not installed", "landlock": "too old"})
+    path = recipe(tmp_path, servers[0].url, "code", 'test = "test"')
+    done = coldstart("run", path, "--run", tmp_path / "run")
+    assert done.returncode == 1
+    assert "apt install bubblewrap" in done.stderr
     assert servers[0].n_asked == 0
 
 

@@ -3,9 +3,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipeline import sandbox
 from pipeline.verify import Config
 from pipeline.verify_file import verify_rows
-from schemas.errors import RecipeError, SchemaError
+from schemas.errors import BackendError, RecipeError, SchemaError
 
 
 def test_rows_of_a_file_are_judged_in_their_order() -> None:
@@ -63,3 +64,10 @@ def test_a_verifier_that_needs_other_rollouts_is_refused_for_a_file(name: str) -
     row = {"id": "a", "response": "1", "task": '{"reference": "", "equality": "number"}'}
     with pytest.raises(SchemaError, match=rf"^f\.csv: record 1, verifier: {name} needs the other rollouts of a run"):
         verify_rows(pl.DataFrame([row]), name, where="f.csv")
+
+
+def test_a_machine_that_cannot_run_a_verifier_is_told_before_any_row_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "available", lambda: {"bubblewrap": "bwrap is not installed", "landlock": "no Linux"})
+    rows = [{"id": i, "response": "def f(): return 1", "task": '{"test": "assert f() == 1"}'} for i in range(2)]
+    with pytest.raises(BackendError, match=r"no sandbox works here .*bwrap is not installed.*apt install bubblewrap"):
+        verify_rows(pl.DataFrame(rows), "code")

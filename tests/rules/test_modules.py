@@ -30,6 +30,9 @@ STAGE_FUNCTIONS = ("run", "wanted", "work")
 BROAD_EXCEPTS = {
     "pipeline/verify.py": "a failed verification is a row",
     "pipeline/local_model/chat.py": "the tokenizers library raises nothing narrower",
+    "pipeline/program/link.py": "what a program raises is its outcome",
+    "pipeline/program/serving.py": "what a program raises is its outcome",
+    "pipeline/program/tester.py": "what a test raises is its outcome",
     "pipeline/limited_process.py": "a failed call is its caller's exception",
     "flows/curate.py": "a failed shard is retried, whatever failed",
 }
