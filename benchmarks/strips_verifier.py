@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.pddl import Step, execute, read_problem
+from pipeline.pddl.problem import Step, execute, read_problem
 from pipeline.verifiers import Rollout, Verdict
 from pipeline.verifiers.strips import Task, verify
 

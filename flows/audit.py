@@ -52,7 +52,7 @@ SHOWN = 20
 @settings_option
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line, for machines.")
 def audit(input: str | None, run_url: str | None, **options: Any) -> None:
-    """Measure how often verifiers err: INPUT is a file, or --run names a run.
+    """Measure how often verifiers err, on a file or on a run.
 
     Gold answers must pass, near-misses made of them must not; verdicts are compared with labels, and with those of a
     second verifier. INPUT has id, task, verifier and one at least of gold, label (true or false, with response) and

@@ -6,7 +6,6 @@ label.
 """
 
 import math
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from pipeline.error_rates import LABEL, OTHER_VERIFIER
-from pipeline.intervals import wilson_interval
+from pipeline.intervals import Z_95, wilson_interval
 from schemas.tables import OUTCOMES
 
 COMPARED = ("source", "verifier", "verifier_version", "compared_with")
@@ -69,8 +68,8 @@ def _measures(group: pl.DataFrame) -> dict[str, Any]:
     return {"n": n, "n_equal": n_equal, "kappa": kappa, "kappa_low": low, "kappa_high": high}
 
 
-def cohens_kappa(matrix: ArrayLike, *, confidence: float = 0.95) -> Kappa:
-    """Cohen's kappa of a square matrix of confusion counts, with its large-sample interval, within [-1, 1].
+def cohens_kappa(matrix: ArrayLike) -> Kappa:
+    """Cohen's kappa of a square matrix of confusion counts, with its large-sample interval at 95 %, within [-1, 1].
 
     None where it is undefined: no counts, or both sides always say one and the same. The interval has no width where
     all agree; the Wilson interval of the agreement then says how much that means. Source: Fleiss, Cohen and Everitt,
@@ -93,7 +92,7 @@ def cohens_kappa(matrix: ArrayLike, *, confidence: float = 0.95) -> Kappa:
     other = p * (columns[:, None] + rows[None, :]) ** 2
     spread = diagonal.sum() + (1 - kappa) ** 2 * (other.sum() - np.diag(other).sum())
     variance = max(0.0, float(spread) - (kappa - chance * (1 - kappa)) ** 2) / (n * (1 - chance) ** 2)
-    reach = NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(variance)
+    reach = Z_95 * math.sqrt(variance)
     low, high = max(-1.0, kappa - reach), min(1.0, kappa + reach)
     # A variance of 0 comes out as 1e-16, and -0.0 is no number to show.
     return Kappa(*(round(value, DECIMALS) + 0.0 for value in (kappa, low, high)))

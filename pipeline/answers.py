@@ -1,18 +1,12 @@
-"""Find the explicit final answers of a mathematical response, and read plain numbers exactly.
-
-Nothing here evaluates an expression: a text that is no plain number is left to a symbolic comparison.
-"""
+"""Find the explicit final answers of a mathematical response."""
 
 import re
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import lru_cache
+from itertools import pairwise
 
+from pipeline.math_answers.units import MULTIPLE
+from pipeline.plain_values import MAX_ANSWER_CHARS, MAX_PHRASE_CHARS, NUMERAL, is_value
 from pipeline.thinking import split_thinking
 
-MAX_ANSWER_CHARS = 1_000
-MAX_PHRASE_CHARS = 300
-"""A longer line behind a mark is no answer: cutting it off would make another answer of it."""
 MAX_MARKS = 100
 """Only so many of the last marks of a kind are read: a response with more is junk, whose cost must stay bounded."""
 MAX_FINAL_GAP = 120
@@ -20,7 +14,21 @@ MAX_FINAL_GAP = 120
 
 _BOX = re.compile(r"\\f?boxed\s*\{")
 _HASHES = re.compile(r"####[ \t]*([^\n#]+)")
-_PHRASE = re.compile(r"\banswer\b[\s*_]*(?:is\b|:|=)[\s*_:=]*([^\n]+)", re.IGNORECASE)
+_PHRASE = re.compile(r"\banswer\b[\s*_]*(?:is\b|:|=)[\s*_:=]*(?=([^\n]{1,301}))", re.IGNORECASE)
+_NEXT_PHRASE = re.compile(
+    r"(?:[\s,;:(*_]|\b(?:so|or|and|but|then|thus|hence|therefore|wait|no|the|an?|my|your|correct|final|right|true)\b)*\Z",
+    re.IGNORECASE,
+)
+"""What leads from one "answer is" to the next on the same line."""
+_SUPPOSED = re.compile(
+    r"(?:\b(?:if|suppose|supposing|assum\w+|whether|unless|doubt|imagine)"
+    r"|(?:\b(?:not|cannot|might|may|could|would|wrong|incorrect)|n['’]t)\s+(?:\w+\s+){0,2}(?:think|thought|believe|say"
+    r"|guess|claim|conclude|expect))"
+    r"\s+(?:that\s+)?(?:(?:the|an?|my|our|your|this|its)\s+)?(?:\w+\s+)?\Z",
+    re.IGNORECASE,
+)
+"""Before "the answer is": what follows is not said to be the answer."""
+_DENIED_BOX = re.compile(r"(?:\bnot|n['’]t)(?:[\s$*_]|\\\(|\\\[)*\Z", re.IGNORECASE)
 _LAST_LINE = re.compile(r"[*_\s]*(?:A|Answer)[*_]*:[*_\s]*(\S.*)", re.IGNORECASE)
 _FENCED_LINE = re.compile(r"(?:```|~~~)\w*[ \t]*\n[ \t]*([^\n`~]+)\n[ \t]*(?:```|~~~)\s*\Z")
 _FINAL = re.compile(r"\bfinal[\s*_]+(?:answer|result|value)\b", re.IGNORECASE)
@@ -34,46 +42,20 @@ _DENIAL = re.compile(
     r"|smaller|bigger) than|at (?:least|most))\b",
     re.IGNORECASE,
 )
+_CHANGED = re.compile(
+    r"\b(?:double|twice|triple|thrice|half|third|quarter|squared?|cubed?|root|power|multiple|divisor|factor|one\s+of"
+    r"|(?:sum|product|difference|ratio|number)\s+of|negative|minus|under|over|above|below|beyond|unclear|hard|depends?"
+    r"|(?:step|equation|part|figure|table|line|page|case|problem|question|section|example)s?"
+    r"|(?:given|found|obtained|determined|computed|calculated)\s+(?:by|from|in|with|using|through|via))\b",
+    re.IGNORECASE,
+)
+"""Words in front of a number that make another one of it, or no answer."""
 _SENTENCE_END = re.compile(r"[.!?;](?=\s|$)")
-NUMERAL = r"(?:(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,60})(?:\.[0-9]{1,60})?|\.[0-9]{1,60})"
-"""A decimal, perhaps with thousands; other digits than these may not be what they look like."""
-FRACTION = (
-    r"\\frac\s*(?:\{\s*(?P<top>[0-9]{1,60})\s*\}|(?P<top1>[0-9]))"
-    r"\s*(?:\{\s*(?P<under>[0-9]{1,60})\s*\}|(?P<under1>[0-9]))"
-)
-"""A fraction in LaTeX; without braces it has one digit above and one below."""
-_NUMBER = re.compile(
-    rf"(?P<sign>[-+]?)\s*(?:(?P<whole>{NUMERAL})(?:\s*/\s*(?P<below>{NUMERAL}))?|{FRACTION})"
-    r"\s*(?P<percent>%|percent\b)?\s*(?P<unit>[^\d\\=<>+*^(){}]*)"
-)
-_UNIT = re.compile(r"(?:per|an?|of|in|the|cm|mm|km|kg|ft|oz|lbs?|hrs?|mph|[a-z]{3,})", re.IGNORECASE)
-_NO_UNIT = re.compile("and|but|cos|exp|infinity|log|minus|mod|not|over|plus|sin|sqrt|tan|than|times", re.IGNORECASE)
-_FUNCTIONS = re.compile(r"\\[a-zA-Z]+|\b(?:sqrt|sin|cos|tan|log|exp|pi|inf)\b")
-_WORD = re.compile(r"[A-Za-z]{3,}|\b[A-Za-z]{2}\b")
-_FRAC = re.compile(r"\\[dt]frac")
-_TEXT = re.compile(r"\\(?:text(?:bf|it|rm|normal)?|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
-_DEGREE = re.compile(r"\^\s*\{?\\circ\}?|°")
-_PARTING = re.compile(r"(?<=\d) (?=\d)|(?<=\d,) (?=\d{3}(?!\d))")
-_DROPPED = re.compile(r"\\left|\\right|\\[!,;: ]|\\displaystyle|\\\(|\\\)|\\\[|\\\]|[$€£¥`]|(?<![*])\*\*(?![*\d])")
+_SPELT_NUMBER = re.compile(rf"(?<![\w.])-?(?:{NUMERAL})(?![\w])(?:{MULTIPLE.pattern})?", re.IGNORECASE)
 
 
 _CALCULATION = re.compile(r"<<[^<>\n]{0,200}>>")
 """A calculator's note before its result, as in GSM8K: `<<6*7=42>>42`."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """An exact number, and whether it stands before a percent sign."""
-
-    value: Fraction
-    is_percent: bool = False
-
-    def equals(self, other: "Number") -> bool:
-        """Equal values; where one alone has a percent sign, 50 % is both 50 and 0.5."""
-        if self.is_percent == other.is_percent:
-            return self.value == other.value
-        percent, plain = (self, other) if self.is_percent else (other, self)
-        return plain.value in (percent.value, percent.value / 100)
 
 
 def final_answers(text: str) -> list[str]:
@@ -90,7 +72,8 @@ def final_answers(text: str) -> list[str]:
     """
     text = _CALCULATION.sub("", split_thinking(text)[1])
     phrases = _phrases(text)
-    found = [*_boxes(text), *((tail.start(1), tail[1].strip()) for tail in _last(_HASHES, text) if is_value(tail[1]))]
+    boxes = [box for box in _boxes(text) if not _DENIED_BOX.search(text[max(0, box[0] - 20) : box[0]])]
+    found = [*boxes, *((tail.start(1), tail[1].strip()) for tail in _last(_HASHES, text) if is_value(tail[1]))]
     found += [(place, phrase) for place, phrase in phrases if _is_answer(phrase)]
     if (fenced := _FENCED_LINE.search(text[-MAX_PHRASE_CHARS:])) and is_value(fenced[1]):
         found.append((len(text), fenced[1].strip()))
@@ -106,7 +89,12 @@ def _last(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
 
 def _phrases(text: str) -> list[tuple[int, str]]:
     """What follows "answer is" and the `A:` of a last line, up to the end of the sentence, each with its place."""
-    found = [(match.start(1), match[1]) for match in _last(_PHRASE, text)]
+    found = []
+    for match, after in pairwise([*_last(_PHRASE, text), None]):
+        if match is not None and not _SUPPOSED.search(text[max(0, match.start() - 80) : match.start()]):
+            is_cut = after is not None and after.start() < match.end(1)
+            phrase = match[1] if after is None else match[1][: max(0, after.start() - match.start(1))]
+            found.append((match.start(1), _NEXT_PHRASE.sub("", phrase) if is_cut else phrase))
     stripped = text.rstrip()
     last_line = stripped[stripped.rfind("\n") + 1 :]
     if len(last_line) <= MAX_PHRASE_CHARS and (match := _LAST_LINE.fullmatch(last_line)):
@@ -158,76 +146,9 @@ def _spelt(phrases: list[str]) -> list[str]:
     for phrase in phrases:
         if _DENIAL.search(phrase):
             continue
-        numbers = re.findall(rf"(?<![\w.])-?(?:{NUMERAL})(?![\w])", phrase)
-        if len(numbers) <= 1 and "\\box" not in phrase and phrase:
-            found.append(numbers[0] if numbers else phrase)
+        numbers = list(_SPELT_NUMBER.finditer(phrase))
+        if len(numbers) > 1 or "\\box" in phrase or not phrase:
+            continue
+        if not (numbers and _CHANGED.search(phrase[: numbers[0].start()])):
+            found.append(numbers[0][0] if numbers else phrase)
     return found
-
-
-def is_value(text: str) -> bool:
-    r"""Whether a short text is a value rather than a sentence or a heading.
-
-    >>> [is_value(t) for t in ("18 dollars", r"\frac{\sqrt{2}}{2}", "Step 1: add them up")]
-    [True, True, False]
-    """
-    text = text.strip()
-    if not text or len(text) > MAX_ANSWER_CHARS or "\\box" in text:
-        return False
-    if number(text) is not None:
-        return True
-    plain = _FUNCTIONS.sub(" ", re.sub(r"\\text\s*\{[^{}]*\}", " ", text))
-    return bool(re.search(r"\w|\\", text)) and "\n" not in text and not _WORD.search(plain)
-
-
-def number(text: str) -> Number | None:
-    r"""A plain number: decimal, fraction, thousands, currency, percent, a unit in words behind it; else None.
-
-    >>> [str(number(t).value) for t in ("$1,234.50", r"-\frac{3}{4}", "18 dollars a day", "0.333")]
-    ['2469/2', '-3/4', '18', '333/1000']
-    >>> number("5x"), number("1/0"), number("9**9**9")
-    (None, None, None)
-    """
-    if len(text) > MAX_PHRASE_CHARS:
-        return None
-    match = _NUMBER.fullmatch(tidy(text))
-    if match is None or not is_unit(match["unit"]):
-        return None
-    top = match["whole"] or match["top"] or match["top1"]
-    under = match["below"] or match["under"] or match["under1"] or "1"
-    below = Fraction(under.replace(",", ""))
-    if not below:
-        return None
-    value = Fraction(top.replace(",", "")) / below
-    return Number(-value if match["sign"] == "-" else value, match["percent"] is not None)
-
-
-def is_unit(text: str) -> bool:
-    words = re.split(r"[\s/.]+", text.strip().rstrip("."))
-    return words == [""] or (
-        len(words) <= 5 and all(_UNIT.fullmatch(word) and not _NO_UNIT.fullmatch(word) for word in words)
-    )
-
-
-@lru_cache(maxsize=1024)
-def tidy(text: str) -> str:
-    """A text without the marks that change no value."""
-    text = _DROPPED.sub("", text.replace("\\$", "").replace("\\%", "%").replace("{,}", ",").replace("−", "-"))
-    text = _TEXT.sub(r" \1 ", _FRAC.sub(r"\\frac", text)) if "\\" in text else text
-    return _DEGREE.sub("", text).strip().rstrip(".").strip()
-
-
-def same_text(one: str, other: str, *, is_case_kept: bool = False) -> bool:
-    r"""Equal but for spaces and marks that change no value; words in any case, unless it is kept.
-
-    >>> same_text(r"\left( 1,2 \right)", "(1, 2)"), same_text("1 1/2", "11/2"), same_text("1, 234", "1,234")
-    (True, False, False)
-    """
-    one, other = (_unspaced(tidy(text)) for text in (one, other))
-    is_words = one.isalpha() and other.isalpha() and min(len(one), len(other)) > 1
-    return one == other or (is_words and not is_case_kept and one.casefold() == other.casefold())
-
-
-def _unspaced(text: str) -> str:
-    """Without spaces, but for those that part two numbers: 1 1/2 is not 11/2, and 1, 234 is not 1,234."""
-    text = _PARTING.sub("\0", " ".join(text.split()))
-    return text.replace(" ", "").replace("\0", " ")

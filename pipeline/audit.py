@@ -26,7 +26,8 @@ from pipeline.error_rates import GOLD, JUDGED, NEAR_MISS, OTHER_VERIFIER, RULE, 
 from pipeline.judging import JUDGE, by_rule, judgements
 from pipeline.spread import spread
 from pipeline.verifiers import Rollout, Verdict
-from pipeline.verify import IS_ANSWER, VerifierSettings, config_of, judge, latest, read_task, task_error
+from pipeline.verify import IS_ANSWER, VerifierSettings, config_of, judge, latest, name_of, read_task
+from schemas.errors import SchemaError
 from schemas.recipe import Settings
 from schemas.tables import Audits, Prompts, Rollouts, Verdicts
 
@@ -92,10 +93,14 @@ def known_answers(prompts: pl.DataFrame, accepted: pl.DataFrame) -> Iterator[Kno
     asked = answers.filter(~pl.col("is_withdrawn"), pl.col("answer").is_not_null()).sort("prompt_id")
     for row in asked.iter_rows(named=True):
         verifier = plugins.load("verifiers", row["verifier"], where="prompts, column verifier")
-        if not hasattr(verifier, "gather") and not task_error(row["verifier"], row["task"]):
+        if hasattr(verifier, "gather"):
+            continue
+        try:
             task = read_task(verifier, row["task"], "task")
-            is_gold = row["gold_answer"] is not None
-            yield Known(row["prompt_id"], row["source"], verifier, task, row["answer"], is_gold)
+        except SchemaError:
+            continue
+        is_gold = row["gold_answer"] is not None
+        yield Known(row["prompt_id"], row["source"], verifier, task, row["answer"], is_gold)
 
 
 def judged_gold(known: Iterable[Known], config: Config) -> pl.DataFrame:
@@ -153,11 +158,6 @@ def row_of(
         "reason": verdict.reason, "extracted": verdict.extracted, "failed_step": verdict.failed_step,
         "details": details, "answer": None if answer is None else answer[:MAX_ANSWER_CHARS],
     }  # fmt: skip
-
-
-def name_of(verifier: ModuleType) -> str:
-    """The name that recipes call a verifier by."""
-    return verifier.__name__.rpartition(".")[2]
 
 
 def compared_verdicts(prompts: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:

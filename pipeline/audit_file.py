@@ -3,24 +3,26 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import PurePath
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import polars as pl
 from pydantic import BaseModel
 
-from pipeline import plugins
-from pipeline.audit import Config, Known, judged_gold, name_of, row_of
+from pipeline.audit import Config, Known, judged_gold, row_of
 from pipeline.error_rates import JUDGED, LABEL, OTHER_VERIFIER, error_rates
-from pipeline.rows import json_text, require_column, require_unique
+from pipeline.rows import require_column, require_unique
 from pipeline.spread import spread
 from pipeline.verifiers import Rollout
-from pipeline.verify import config_of, judge, read_task
+from pipeline.verify import config_of, judge, module_of
+from pipeline.verify_file import rollout_of, text_of, verifier_and_task
 from schemas.errors import SchemaError
 from schemas.messages import did_you_mean, short
 
 REFERENCES = ("gold", "label", "other_verifier")
 """Columns that say how a verifier should judge; a file has one of them at least."""
+
+RUN = "audit the run with --run"
+"""What to do with a verifier that needs other rollouts."""
 
 LABELS = {
     "true": "correct", "correct": "correct", "1": "correct", "false": "incorrect", "incorrect": "incorrect",
@@ -34,7 +36,8 @@ class Labelled(NamedTuple):
     known: Known
     rollout: Rollout
     label: str | None
-    other: tuple[ModuleType, BaseModel] | None
+    other: tuple[str, BaseModel] | None
+    """Another verifier by name, and its task."""
 
 
 def audit_rows(
@@ -77,25 +80,14 @@ def _require_columns(frame: pl.DataFrame, where: str) -> None:
 
 
 def _labelled(row: Mapping[str, Any], default: str | None, place: str, source: str) -> Labelled:
-    verifier, task = _task_of(row.get("verifier") or default, row["task"], f"{place}, ")
-    gold, response = _text(row.get("gold")) or "", _text(row.get("response"))
-    known = Known(str(row["id"]), row.get("source") or source, verifier, task, gold)
+    verifier, task = verifier_and_task(row.get("verifier") or default, row["task"], f"{place}, ", RUN)
+    gold = text_of(row.get("gold")) or ""
+    known = Known(str(row["id"]), row.get("source") or source, module_of(verifier), task, gold)
     other = None
     if name := row.get("other_verifier"):
         their_task = row.get("other_task")
-        other = _task_of(name, row["task"] if their_task is None else their_task, f"{place}, other_")
-    return Labelled(known, Rollout(response or "", _text(row.get("reasoning"))), _label(row.get("label"), place), other)
-
-
-def _task_of(name: Any, task: Any, place: str) -> tuple[ModuleType, BaseModel]:
-    """A verifier and its task, read; `place` ends where the names of its fields begin."""
-    if not isinstance(name, str):
-        wanted = f"one of {', '.join(plugins.names('verifiers'))}, here or with --verifier"
-        raise SchemaError(f"{place}verifier: found {short(name)}, wanted {wanted}")
-    module = plugins.load("verifiers", name, where=f"{place}verifier")
-    if hasattr(module, "gather"):
-        raise SchemaError(f"{place}verifier: {name} judges by the other rollouts of a run; audit the run with --run")
-    return module, read_task(module, task, f"{place}task")
+        other = verifier_and_task(name, row["task"] if their_task is None else their_task, f"{place}, other_", RUN)
+    return Labelled(known, rollout_of(row), _label(row.get("label"), place), other)
 
 
 def _label(value: Any, place: str) -> str | None:
@@ -104,11 +96,6 @@ def _label(value: Any, place: str) -> str | None:
         wanted = "true, false, correct, incorrect, or nothing where nobody knows"
         raise SchemaError(f"{place}, label: found {short(value)}, wanted {wanted}")
     return LABELS[said]
-
-
-def _text(value: Any) -> str | None:
-    """Text or null as it is, anything else as JSON."""
-    return value if value is None or isinstance(value, str) else json_text(value)
 
 
 def _compared(config: Config, row: Labelled) -> list[dict[str, Any]]:
@@ -121,8 +108,9 @@ def _compared(config: Config, row: Labelled) -> list[dict[str, Any]]:
     if row.label is not None:
         found.append(row_of(known, LABEL, row.label, row.label, verdict, None))
     if row.other is not None:
-        module, task = row.other
+        name, task = row.other
+        module = module_of(name)
         expected = judge(module, task, row.rollout, config_of(module, config.verifiers)).outcome
-        kind = f"{name_of(module)}:{expected}"
+        kind = f"{name}:{expected}"
         found.append(row_of(known, OTHER_VERIFIER, kind, expected, verdict, None))
     return found

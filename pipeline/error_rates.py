@@ -5,6 +5,7 @@ which loses the answer without calling it wrong. A wrong answer (a near-miss, or
 correct: that is a false positive. Beside another verifier, an error is any other verdict than its own.
 """
 
+from collections import Counter
 from typing import Any
 
 import polars as pl
@@ -38,10 +39,14 @@ def error_rates(judged: pl.DataFrame) -> pl.DataFrame:
     counted = ordered.group_by(KEY).agg(
         pl.len().alias("n"), *counts, pl.col("is_error").sum().alias("n_errors"), errors
     )
-    low, high = wilson_interval(pl.col("n_errors"), pl.col("n"))
-    rated = counted.with_columns(error_rate=pl.col("n_errors") / pl.col("n"), ci_low=low, ci_high=high)
     schema = polars_schema(Audits)
-    return rated.select(pl.col(name).cast(dtype) for name, dtype in schema.items()).sort(KEY)
+    return _rated(counted).select(pl.col(name).cast(dtype) for name, dtype in schema.items()).sort(KEY)
+
+
+def _rated(counted: pl.DataFrame) -> pl.DataFrame:
+    """Counts n and n_errors with the error_rate that they make, and its Wilson interval at 95 %: ci_low, ci_high."""
+    low, high = wilson_interval(pl.col("n_errors"), pl.col("n"))
+    return counted.with_columns(error_rate=pl.col("n_errors") / pl.col("n"), ci_low=low, ci_high=high)
 
 
 def known_answer_rates(audits: pl.DataFrame) -> pl.DataFrame:
@@ -54,30 +59,28 @@ def known_answer_rates(audits: pl.DataFrame) -> pl.DataFrame:
     told = {LABEL: "labelled ", RULE: "by a rule "}
     prefix = pl.col("against").replace_strict(told, default=None, return_dtype=pl.String)
     answers = pl.coalesce(prefix + pl.col("kind"), pl.col("against").replace(ANSWERS))
-    error = pl.when(is_of_right_answers()).then(pl.lit(FALSE_NEGATIVE)).otherwise(pl.lit(FALSE_POSITIVE))
     by = ["source", "verifier", "version", "answers", "error"]
-    named = known.with_columns(answers=answers, error=error).rename({"verifier_version": "version"})
+    named = known.with_columns(answers=answers, error=_kind_of_error()).rename({"verifier_version": "version"})
     summed = named.group_by(by).agg(pl.col(name).cast(pl.Int64).sum() for name in ("n", "n_errors", "n_undecided"))
-    low, high = wilson_interval(pl.col("n_errors"), pl.col("n"))
-    return summed.with_columns(error_rate=pl.col("n_errors") / pl.col("n"), ci_low=low, ci_high=high).sort(by)
+    return _rated(summed).sort(by)
 
 
 def listed_errors(audits: pl.DataFrame) -> pl.DataFrame:
     """Each error of the table `audits` as a row: its key, what kind of `error` it is, and its verdict."""
     exploded = audits.filter(pl.col("n_errors") > 0).select(*KEY, "errors").explode("errors").unnest("errors")
     against = pl.col("against").cast(pl.String)
-    error = (
+    return exploded.select(_kind_of_error().alias("error"), *KEY[:3], against, "kind", *ERROR)
+
+
+def _kind_of_error() -> pl.Expr:
+    """What the errors of a row of `audits` are: false negatives where it is about right answers."""
+    against = pl.col("against").cast(pl.String)
+    is_of_right_answers = (against == GOLD) | (against.is_in([LABEL, RULE]) & (pl.col("kind") == "correct"))
+    return (
         pl.when(against == OTHER_VERIFIER).then(pl.lit(DISAGREEMENT))
-        .when(is_of_right_answers()).then(pl.lit(FALSE_NEGATIVE))
+        .when(is_of_right_answers).then(pl.lit(FALSE_NEGATIVE))
         .otherwise(pl.lit(FALSE_POSITIVE))
     )  # fmt: skip
-    return exploded.select(error.alias("error"), *KEY[:3], against, "kind", *ERROR)
-
-
-def is_of_right_answers() -> pl.Expr:
-    """Whether a row of `audits` is about right answers, so that its rate is one of false negatives."""
-    against = pl.col("against").cast(pl.String)
-    return (against == GOLD) | (against.is_in([LABEL, RULE]) & (pl.col("kind") == "correct"))
 
 
 def reasons(audits: pl.DataFrame) -> pl.Series:
@@ -87,5 +90,5 @@ def reasons(audits: pl.DataFrame) -> pl.Series:
 
 
 def _tally(codes: list[str]) -> str:
-    counts = sorted(((codes.count(code), code) for code in set(codes)), key=lambda pair: (-pair[0], pair[1]))
-    return ", ".join(f"{code} {n}" for n, code in counts)
+    counts = sorted(Counter(codes).items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{code} {n}" for code, n in counts)

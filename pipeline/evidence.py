@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import polars as pl
@@ -13,6 +12,7 @@ from pipeline.audit import judge_beside_rules
 from pipeline.blobs import read_version
 from pipeline.error_rates import RULE, error_rates, known_answer_rates
 from pipeline.funnel import Tables, funnel, n_uncertain, solved_rollouts
+from pipeline.intervals import Z_95
 from pipeline.resolve import RECIPE_FILE
 from pipeline.score import difference_se
 from pipeline.store import Run
@@ -20,7 +20,6 @@ from schemas.tables import TABLES, table_name
 
 UNMEASURED = "unmeasured"
 N_BINS = 10
-Z_95 = NormalDist().inv_cdf(0.975)
 NO_PLAN = "no plan"
 TRIED_ARMS = {"the plan": "execute", "a plan of another problem": "placebo", NO_PLAN: "solve"}
 """What was shown in a trial -> its arm."""

@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 from pipeline import gym
-from pipeline.answers import number, same_text
 from pipeline.limited import CallFailed, LimitedWorkers, OutOfTime
+from pipeline.plain_values import equal_answers
 from pipeline.verifiers import Rollout, reasoning_gym
 from pipeline.verify import judge
 
@@ -107,20 +107,14 @@ def _check_junk(family: str, entries: list[dict[str, Any]]) -> None:
 def _junk(family: str, entries: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], str]]:
     """(reason code, entry, wrong answer): junk, the problem itself, other entries' answers, right and wrong at once."""
     for entry in entries[:2]:
-        junk = (answer for answer in (*JUNK, entry["question"]) if not _same(answer, entry["answer"]))
+        junk = (answer for answer in (*JUNK, entry["question"]) if not equal_answers(answer, entry["answer"]))
         yield from ((JUNK_CORRECT, entry, answer) for answer in junk)
     for entry, other in (*pairwise(entries), *pairwise(entries[::-1])):
         gold, wrong = entry["answer"], other["answer"]
-        if not _same(gold, wrong):
+        if not equal_answers(gold, wrong):
             if family not in SHARED_ANSWERS:
                 yield OTHER_ANSWER_CORRECT, entry, wrong
             yield from ((HEDGE_CORRECT, entry, hedge) for hedge in (f"{wrong} or {gold}", f"{gold}\n{wrong}"))
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two answers say the same, so that neither is junk where the other is right."""
-    first, second = number(one), number(other)
-    return same_text(one, other) or (first is not None and second is not None and first.equals(second))
 
 
 def main() -> None:

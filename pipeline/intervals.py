@@ -11,6 +11,9 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc
 
+Z_95 = NormalDist().inv_cdf(0.975)
+"""Standard errors on each side of a normal interval at 95 %."""
+
 DECIMALS = 12
 """Posterior masses are rounded to this many places, so that no host's last bit decides a tie."""
 

@@ -10,12 +10,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import polars as pl
 
 from pipeline.planning import keyed
 from pipeline.sampling import ARM, PHASE
+from pipeline.thinking import split_thinking
 from pipeline.verify import IS_ANSWER, JUDGED_ARMS, latest
 
 JUDGE = "judge"
@@ -58,7 +60,8 @@ What is known of a right answer:
 {reference}
 </{mark}>
 """
-_OBJECT = re.compile(r"\{[^{}]*\}")
+_READER = json.JSONDecoder(strict=False)
+_MAX_STARTS = 1_000
 
 
 @dataclass(frozen=True)
@@ -123,22 +126,25 @@ def judgements(rollouts: pl.DataFrame, votes: int) -> pl.DataFrame:
 
 
 def read_judgement(text: str) -> str | None:
-    """The verdict of a reply: the last JSON object in it that has a known one; None where none has.
+    """The verdict of a reply, thinking left out: of the last JSON object that has a known one; None where none has.
 
     >>> read_judgement('So {"reason": "6 * 7 = 42", "verdict": "correct"}'), read_judgement("correct")
     ('correct', None)
     """
-    for found in reversed(_OBJECT.findall(text[-20_000:])):
+    text = split_thinking(text)[1][-20_000:]
+    said, place = None, 0
+    for start in islice(re.finditer(r"\{", text), _MAX_STARTS):
+        if start.start() < place:
+            continue
         try:
-            verdict = json.loads(found).get("verdict")
+            found, place = _READER.raw_decode(text, start.start())
         except (ValueError, RecursionError):
             continue
-        if isinstance(verdict, str) and verdict in VERDICTS:
-            return verdict
-    return None
+        verdict = found.get("verdict")
+        said = verdict if isinstance(verdict, str) and verdict in VERDICTS else said
+    return said
 
 
-def opinion(texts: list[str]) -> str | None:
+def opinion(said: list[str | None]) -> str | None:
     """What more than half of the judgements say, "correct" or "incorrect"; None where no verdict has so many."""
-    said = [read_judgement(text) for text in texts]
     return next((verdict for verdict in VERDICTS[:2] if 2 * said.count(verdict) > len(said)), None)

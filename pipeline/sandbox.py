@@ -25,6 +25,7 @@ from itertools import count
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from pipeline.program.folder import has_too_many_names, is_overfull, remove
 from pipeline.program.values import Frames
 from schemas.errors import BackendError
 
@@ -49,6 +50,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _INSIDE = "/coldstart"
 _LIBRARIES = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
 _READABLE = (*_LIBRARIES, "/usr/share/zoneinfo", "/etc/localtime")
+_DEVICES = ("/dev/null", "/dev/urandom")
 _START = "import sys; sys.path.insert(0, {!r}); from {} import main; main()"
 
 PROBE_SECONDS, PROBE_BYTES = 20.0, 512 * 1024**2
@@ -63,8 +65,10 @@ class Running(NamedTuple):
     folder: Path | None
 
     def has_too_many_files(self) -> bool:
-        """Whether a folder that nothing else limits holds more than FILES_BYTES."""
-        return self.folder is not None and _size(self.folder) > FILES_BYTES
+        """Whether there is more than FILES_BYTES, or too many files, where nothing else limits that."""
+        if self.folder is None:
+            return has_too_many_names(self.process.pid, FILES_BYTES)
+        return is_overfull(self.folder, self.process.pid, FILES_BYTES)
 
 
 @lru_cache(maxsize=1)
@@ -106,7 +110,7 @@ def running(kind: Kind, pipes: tuple[int, int], *, seconds: float, memory_bytes:
             _end(process, kind)
     finally:
         if folder:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
 
 
 def _end(process: subprocess.Popen[bytes], kind: Kind) -> None:
@@ -125,10 +129,10 @@ def _command(kind: Kind, pipes: tuple[int, int], folder: Path | None, seconds: f
     if kind == "none":
         limits["is_filtered"] = False
     elif os.geteuid() == 0:
-        limits["uid"] = FIRST_UID + next(_numbers) % N_UIDS
+        limits["uid"] = FIRST_UID + (os.getpid() * 127 + next(_numbers)) % N_UIDS  # other processes verify as well
     if kind == "landlock" and folder:
-        limits |= {"readable": [str(_ROOT / "pipeline"), *_READABLE, "/dev/urandom"]}
-        limits |= {"writable": [str(folder), "/dev/null"]}
+        limits |= {"readable": [str(_ROOT / "pipeline"), *_READABLE]}
+        limits |= {"writable": [str(folder), *_DEVICES]}
         if "uid" in limits:
             os.chown(folder, int(str(limits["uid"])), -1)
     root = _INSIDE if kind == "bubblewrap" else str(_ROOT)
@@ -150,14 +154,17 @@ def _bubblewrap() -> tuple[str, ...]:
         rights += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         spaces += ["--unshare-user", "--uid", str(FIRST_UID), "--gid", str(FIRST_UID)]
-    places = ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", str(FILES_BYTES), "--tmpfs", "/tmp"]
+    places = ["--perms", "1777", "--size", str(FILES_BYTES), "--tmpfs", "/tmp"]
     folders = dict.fromkeys([*_READABLE, sys.base_prefix, sys.base_exec_prefix, sysconfig.get_path("stdlib")])
-    parents = sorted({str(parent) for folder in folders for parent in Path(folder).parents} - {"/"})
+    parents = sorted({str(parent) for folder in (*folders, *_DEVICES) for parent in Path(folder).parents} - {"/"})
     for folder in parents:  # else a parent such as a private home folder would be closed to the program's user
         places += ["--perms", "0755", "--dir", folder]
     for folder in folders:
         places += ["--ro-bind-try", folder, folder]
+    for device in _DEVICES:
+        places += ["--dev-bind", device, device]
     places += ["--ro-bind", str(_ROOT / "pipeline"), f"{_INSIDE}/pipeline", "--chdir", "/tmp"]
+    places += ["--remount-ro", "/"]  # else an ordinary user's program could fill memory beside /tmp
     environment = ["--clearenv", *(word for pair in ENVIRONMENT.items() for word in ("--setenv", *pair))]
     return (found, *spaces, *rights, "--die-with-parent", "--new-session", *places, *environment, "--")
 
@@ -166,15 +173,6 @@ def command_of_tests(pipes: tuple[int, int, int], *, must_confine: bool) -> list
     """The command of the tests' process, which confines itself; it reads its plan from stdin."""
     arguments = json.dumps([*pipes, _READABLE, must_confine])
     return [*_PYTHON, "-c", _START.format(str(_ROOT), "pipeline.program.tester"), arguments]
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for path, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += os.lstat(os.path.join(path, name)).st_size
-    return total
 
 
 def _probe(kind: Kind) -> str:

@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 MIN_ROWS_FOR_PROCESSES = 4_000
 """Fewer rows are done before processes have started."""
-CHUNK = 50
+CHUNK = 200
 """Rows that a process is handed at once."""
 IDLE_SECONDS = 30
 """How long a process waits for more; also how long it outlives this one, where that is killed."""

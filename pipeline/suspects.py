@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
-from pipeline.answers import number, same_text
+from pipeline.plain_values import equal_answers
 from pipeline.verify import latest
 from schemas.recipe import Settings
 from schemas.tables import Prompts, Rollouts, Suspects, Verdicts, polars_schema
@@ -136,18 +136,6 @@ def _counts_of(equal: list[tuple[str, dict[str, int]]], answer: str) -> dict[str
             return counts
     equal.append((answer, defaultdict(int)))
     return equal[-1][1]
-
-
-def equal_answers(one: str, other: str) -> bool:
-    """Whether two answers are equal as numbers, or as texts but for spaces and marks.
-
-    >>> equal_answers("1,234.50", "$1234.5"), equal_answers("x + 1", "x+1"), equal_answers("0.5", "0.51")
-    (True, True, False)
-    """
-    if same_text(one, other):
-        return True
-    first, second = number(one), number(other)
-    return first is not None and second is not None and first.equals(second)
 
 
 def _share(given: Mapping[str, int], n_of_model: Mapping[str, int]) -> float:

@@ -37,6 +37,12 @@ IS_ANSWER = (pl.col("finish_reason") == "stop") & pl.col("text").is_not_null()
 """Whether a rollout is a finished response, which only a verifier can judge."""
 
 
+ANSWER = ("text", "reasoning", "messages", "tool_calls", "final_state")
+"""Columns of a rollout that a verifier sees."""
+
+NEEDED = ("rollout_id", "prompt_id", "finish_reason", "error_kind", *ANSWER)
+
+
 class Config(Settings):
     """How much verification runs at a time, which never decides a verdict, and the settings of the verifiers."""
 
@@ -94,8 +100,13 @@ def config_of(verifier: ModuleType, settings: VerifierSettings) -> BaseModel | N
     """A verifier's own settings out of those of all; None where it has none."""
     if not hasattr(verifier, "Config"):
         return None
-    config: BaseModel = verifier.Config.model_validate(settings.get(verifier.__name__.rpartition(".")[2], {}))
+    config: BaseModel = verifier.Config.model_validate(settings.get(name_of(verifier), {}))
     return config
+
+
+def name_of(verifier: ModuleType) -> str:
+    """The name that recipes call a verifier by."""
+    return verifier.__name__.rpartition(".")[2]
 
 
 def version_of(verifier: str) -> str:
@@ -105,7 +116,7 @@ def version_of(verifier: str) -> str:
 
 def work(owed: pl.DataFrame, prompts: pl.DataFrame, rollouts: pl.DataFrame, config: Config) -> Iterator[dict[str, Any]]:
     """Finished verdicts, as rows of the verdicts table, in no particular order."""
-    joined = owed.join(rollouts, on="rollout_id", maintain_order="left")
+    joined = owed.join(rollouts.select(NEEDED), on="rollout_id", maintain_order="left")
     joined = joined.join(prompts.select("prompt_id", "task"), on="prompt_id", maintain_order="left")
     evidence = _evidence(prompts, rollouts, config)
     joined = joined.join(evidence, on="rollout_id", how="left", maintain_order="left")
@@ -211,6 +222,7 @@ def _row(configs: Mapping[str, BaseModel | None], row: Mapping[str, Any]) -> dic
 
 
 def columns(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as columns of the verdicts table, without its details."""
     names = ("outcome", "reason", "extracted", "failed_step", "score")
     return {name: getattr(verdict, name) for name in names}
 
@@ -223,6 +235,5 @@ def _without_verifier(row: Mapping[str, Any]) -> Verdict | None:
 
 
 def _with_verifier(row: Mapping[str, Any], config: BaseModel | None) -> Verdict:
-    names = ("text", "reasoning", "messages", "tool_calls", "final_state")
-    rollout = Rollout(**{name: row[name] for name in names}, evidence=row["evidence"] or [])
+    rollout = Rollout(**{name: row[name] for name in ANSWER}, evidence=row["evidence"] or [])
     return judge(module_of(row["verifier"]), row["task"], rollout, config)

@@ -23,6 +23,9 @@ OUTPUT = {
 }  # fmt: skip
 """Columns of `verify_rows`."""
 
+RECIPE = "use it in a recipe's source"
+"""What to do with a verifier that needs other rollouts."""
+
 
 def verify_rows(
     frame: pl.DataFrame, default_verifier: str | None, config: Config | None = None, where: str = "input"
@@ -38,7 +41,10 @@ def verify_rows(
     require_unique(frame, "id", where)
     config = config or Config()
     rows = list(frame.iter_rows(named=True))
-    tasks = [_task_of(row, default_verifier, f"{where}: record {number}") for number, row in enumerate(rows, 1)]
+    tasks = [
+        verifier_and_task(row.get("verifier") or default_verifier, row["task"], f"{where}: record {number}, ", RECIPE)
+        for number, row in enumerate(rows, 1)
+    ]
     names = {name for name, _ in tasks}
     require_all(names, config.verifiers)
     configs = configs_of(names, config.verifiers)
@@ -48,16 +54,29 @@ def verify_rows(
     return pl.DataFrame([row for _, row in sorted(judged, key=itemgetter(0))], schema=OUTPUT, orient="row")
 
 
-def _task_of(row: Mapping[str, Any], default: str | None, place: str) -> tuple[str, BaseModel]:
-    """The verifier of a row and its task, read."""
-    name = row.get("verifier") or default
+def verifier_and_task(name: Any, task: Any, place: str, instead: str) -> tuple[str, BaseModel]:
+    """The verifier that a row of a file names and its task, read; `place` ends where the names of its fields begin.
+
+    Raises RecipeError for an unknown verifier, and SchemaError for what is no name, a task that cannot be read, and a
+    verifier that judges by other rollouts: `instead` says what to do with it.
+    """
     if not isinstance(name, str):
         wanted = f"one of {', '.join(plugins.names('verifiers'))}, here or with --verifier"
-        raise SchemaError(f"{place}, verifier: found {short(name)}, wanted {wanted}")
-    module = plugins.load("verifiers", name, where=f"{place}, verifier")
+        raise SchemaError(f"{place}verifier: found {short(name)}, wanted {wanted}")
+    module = plugins.load("verifiers", name, where=f"{place}verifier")
     if hasattr(module, "gather"):
-        raise SchemaError(f"{place}, verifier: {name} needs the other rollouts of a run; use it in a recipe's source")
-    return name, read_task(module, row["task"], f"{place}, task")
+        raise SchemaError(f"{place}verifier: {name} needs the other rollouts of a run; {instead}")
+    return name, read_task(module, task, f"{place}task")
+
+
+def rollout_of(row: Mapping[str, Any]) -> Rollout:
+    """The response of a row; null is an empty one."""
+    return Rollout(text_of(row.get("response")) or "", text_of(row.get("reasoning")))
+
+
+def text_of(value: Any) -> str | None:
+    """Text or null as it is, anything else as JSON."""
+    return value if value is None or isinstance(value, str) else json_text(value)
 
 
 def _judged(
@@ -65,11 +84,5 @@ def _judged(
 ) -> tuple[int, dict[str, Any]]:
     place, row, (verifier, task) = item
     started = time.perf_counter()
-    rollout = Rollout(_text(row["response"]) or "", _text(row.get("reasoning")))
-    verdict = judge(module_of(verifier), task, rollout, configs[verifier])
+    verdict = judge(module_of(verifier), task, rollout_of(row), configs[verifier])
     return place, {"id": str(row["id"]), **columns(verdict), "seconds": time.perf_counter() - started}
-
-
-def _text(value: Any) -> str | None:
-    """Text or null as it is, anything else as JSON."""
-    return value if value is None or isinstance(value, str) else json_text(value)

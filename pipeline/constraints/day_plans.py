@@ -43,7 +43,8 @@ def written_days(text: str, task: Task) -> Iterator[tuple[int, tuple[Entry, ...]
             continue
         number = int(head[1])
         body = text[head.end() : after.start() if after else None]
-        fields = {_field(name): value for name, value in _FIELD.findall(body)}
+        said = [(_field(name), value) for name, value in _FIELD.findall(body)]
+        fields = dict(said)
         if len(fields) < 2 or not 1 <= number <= MAX_DAY:
             continue
         if days and number <= days[-1][0]:
@@ -51,6 +52,8 @@ def written_days(text: str, task: Task) -> Iterator[tuple[int, tuple[Entry, ...]
             days = []
         begins = begins if days else head.start()
         days.append((number, fields))
+        if any(fields[name] != value for name, value in said):  # a field that is said twice makes another plan
+            yield begins, _entries([*days[:-1], (number, dict(reversed(said)))])
     if days:
         yield begins, _entries(days)
 

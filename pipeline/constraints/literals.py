@@ -79,6 +79,7 @@ class _Open:
         self.wants = "key" if is_object else "value"
 
     def add(self, value: Any) -> None:
+        """Take a finished key or value; _Unreadable where none is wanted."""
         if self.wants == "key" and isinstance(value, str):
             self.keys.append(value)
             self.wants = "colon"
@@ -89,6 +90,7 @@ class _Open:
             raise _Unreadable
 
     def mark(self, mark: str) -> None:
+        """Take a colon or comma; _Unreadable where none is wanted."""
         if mark == ":" and self.wants == "colon":
             self.wants = "value"
         elif mark == "," and self.wants == "comma":
@@ -97,8 +99,11 @@ class _Open:
             raise _Unreadable
 
     def close(self, mark: str) -> Any:
+        """The value that a closing bracket ends; _Unreadable where it is of the other kind, or a value is missing."""
         if (mark == "}") != self.is_object or len(self.keys) != (len(self.items) if self.is_object else 0):
             raise _Unreadable
+        if len(set(self.keys)) < len(self.keys):
+            raise _Unreadable  # which of two values is meant is not said
         return dict(zip(self.keys, self.items, strict=True)) if self.is_object else self.items
 
 

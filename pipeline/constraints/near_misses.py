@@ -27,8 +27,10 @@ from pipeline.constraints.language import (
     Travel,
     Window,
 )
+from pipeline.constraints.placing import direct_ways
 from pipeline.constraints.schedule import Numbered, Schedule, days_of
 from pipeline.constraints.times import MAX_DAY, MINUTES_A_DAY, clock
+from pipeline.constraints.timing import minutes_between
 from pipeline.verifiers import NearMiss
 
 Entries = tuple[Entry, ...]
@@ -123,7 +125,7 @@ def _no_overlap(rule: NoOverlap, schedule: Schedule) -> Changed:
 
 
 def _travel(rule: Travel, schedule: Schedule) -> Changed:
-    ways = {place_key(a): {place_key(b): n for b, n in row.items()} for a, row in rule.minutes.items()}
+    ways = minutes_between(rule)
     for number, start, _ in _timed(schedule.selected(rule)):
         entry = schedule.entries[number]
         least = ways.get(place_key(entry.place), {}).get(place_key(entry.to), 0) if entry.kind == "travel" else 0
@@ -147,8 +149,7 @@ def _route(rule: Route, schedule: Schedule) -> Changed:
 
 def _swapped_stays(rule: Route, stays: list[Entry]) -> Changed:
     """Two neighbours change places, the flights left out, where that needs a way that there is not."""
-    ways = {(place_key(a), place_key(b)) for a, b in rule.direct + rule.one_way}
-    ways |= {(place_key(b), place_key(a)) for a, b in rule.direct}
+    ways = direct_ways(rule)
     for first in range(len(stays) - 1):
         changed, second = list(stays), first + 1
         changed[first] = replace(stays[first], place=stays[second].place)
@@ -226,7 +227,7 @@ def _each_day(rule: EachDay, schedule: Schedule) -> Changed:
     """What the first day needs is dropped."""
     for need in rule.needs:
         if need.on == "every_day" or (need.on == "all_but_last" and rule.days > 1):
-            on_it = {n for n, e in enumerate(schedule.entries) if e.kind == need.of and 1 in days_of(e, 1)}
+            on_it = {n for n, e in enumerate(schedule.entries) if e.kind == need.of and 1 in days_of(e)}
             yield "one_dropped", _without(schedule, on_it)
 
 

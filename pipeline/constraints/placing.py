@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pipeline.constraints.entries import Entry, key, place_key
 from pipeline.constraints.language import EachDay, Place, Route
 from pipeline.constraints.schedule import Numbered, Problem, Schedule, days_of, listed
-from pipeline.constraints.times import MAX_DAY
 
 
 def route(rule: Route, schedule: Schedule) -> Iterator[Problem]:
@@ -45,13 +44,18 @@ def _wrong_ends(rule: Route, selected: list[Numbered]) -> Iterator[Problem]:
 
 
 def _wrong_ways(rule: Route, schedule: Schedule, moves: list[tuple[int, str, str, bool]]) -> Iterator[Problem]:
-    ways = {(place_key(a), place_key(b)) for a, b in rule.direct + rule.one_way}
-    ways |= {(place_key(b), place_key(a)) for a, b in rule.direct}
+    ways = direct_ways(rule)
     for number, here, to, is_said in moves:
         if ways and (here, to) not in ways:
             yield number, f"{schedule.entries[number]}: there is no direct way from {here} to {to}"
         elif not ways and not is_said:
             yield number, f"{schedule.entries[number]}: it begins at {to}, but one is at {here}"
+
+
+def direct_ways(rule: Route) -> set[tuple[str, str]]:
+    """The ways that there are, each as the keys of its ends; those that are not one-way in both directions."""
+    ways = {(place_key(a), place_key(b)) for a, b in rule.direct + rule.one_way}
+    return ways | {(place_key(b), place_key(a)) for a, b in rule.direct}
 
 
 def _twice(rule: Route, moves: list[tuple[int, str, str, bool]], selected: list[Numbered]) -> Iterator[Problem]:
@@ -101,7 +105,7 @@ def _elsewhere(entry: Entry, days: dict[int | None, Entry]) -> str:
     """Why an entry is not where the traveller is on its days; empty where it is. Nights are spent where a day ends."""
     if entry.day is None:
         return f"{entry}: it does not say on which day"
-    for number in days_of(entry, MAX_DAY):
+    for number in days_of(entry):
         day = days.get(number)
         here = {place_key(day.place), place_key(day.target)} if day else set()
         if entry.kind == "lodging":

@@ -22,10 +22,18 @@ WRITTEN: dict[str, Callable[[str, Task], Iterator[Found]]] = {
 """The reader of each form in words."""
 KINDS = {"calendar": "meeting", "meetings": "meeting", "trip": "stay"}
 """What an entry is where it does not say."""
+ENTRY_KINDS = {
+    "calendar": ("meeting",),
+    "meetings": ("start", "travel", "wait", "meeting"),
+    "trip": ("stay", "travel"),
+}
+"""What an entry can be: of another kind, no constraint would see it."""
 INSIDE = ("entries", "schedule", "plan", "itinerary", "meetings", "days", "travel_plan")
 """Names under which an object may hold its list."""
 
-_FINAL = re.compile(r"\b(?:final|corrected|revised)\b", re.IGNORECASE)
+_FINAL = re.compile(r"(?<!\bnot )(?<!\bnot my )(?<!\bnot the )\b(?:final|corrected|revised)\b", re.IGNORECASE)
+FINAL_CHARS = 120
+"""So many characters before the last schedule may call it final."""
 _ALIASES = {
     "location": "place", "city": "place", "person": "name", "person_name": "name", "start_time": "start",
     "end_time": "end", "from": "place", "days": "day", "day_range": "day",
@@ -49,9 +57,16 @@ def find_schedules(text: str, task: Task) -> list[tuple[Entry, ...]]:
         found = list(WRITTEN[task.form](text, task))
     found = [(place, entries) for place, entries in found if 0 < len(entries) <= MAX_ENTRIES]
     different = {_identity(entries, task.form): entries for _, entries in reversed(found)}
-    if len(different) > 1 and _FINAL.search(text[max(0, found[-1][0] - 120) : found[-1][0]]):
-        return [found[-1][1]]
+    if len(different) > 1 and (finals := _finals(text, found)):
+        different = {_identity(entries, task.form): entries for entries in finals}
     return list(different.values())
+
+
+def _finals(text: str, found: list[Found]) -> list[tuple[Entry, ...]]:
+    """The schedules behind the last word that calls the last one final; none where no word does."""
+    begins = max(0, found[-1][0] - FINAL_CHARS)
+    marks = [begins + mark.end() for mark in _FINAL.finditer(text[begins : found[-1][0]])]
+    return [entries for place, entries in found if marks and place >= marks[-1]]
 
 
 def _identity(entries: tuple[Entry, ...], form: str) -> tuple[Any, ...]:
@@ -66,8 +81,10 @@ def _identity(entries: tuple[Entry, ...], form: str) -> tuple[Any, ...]:
 def _schedule(value: Any, form: str) -> tuple[Entry, ...]:
     """The entries of an object or list; none where it is no schedule."""
     if isinstance(value, dict):
-        inside = next((value[name] for name in INSIDE if isinstance(value.get(name), list)), None)
-        value = [value] if inside is None else inside
+        lists = [value[name] for name in INSIDE if isinstance(value.get(name), list)]
+        if len(lists) > 1:
+            return ()  # which of them is meant is not said
+        value = lists[0] if lists else [value]
     if not isinstance(value, list) or len(value) > MAX_ENTRIES:
         return ()
     if form == "days" and (days := listed_days(value)):
@@ -82,12 +99,18 @@ def _entry(item: Any, form: str) -> Entry:
     """An entry of an object; _Unreadable where a field of it cannot be read."""
     if not isinstance(item, dict):
         raise _Unreadable
-    item = {_ALIASES.get(name.casefold(), name.casefold()): value for name, value in item.items() if value is not None}
+    said = [
+        (_ALIASES.get(name.casefold(), name.casefold()), value) for name, value in item.items() if value is not None
+    ]
+    item = dict(said)
+    if any(item[name] != value for name, value in said):
+        raise _Unreadable
     attributes = item.pop("attributes", {})
     if not all(isinstance(value, str) for value in item.values()) or not isinstance(attributes, dict):
         raise _Unreadable
     kind = item.get("kind", KINDS.get(form, ""))
-    if not kind or len(item.keys() & _FIELDS) < 2:
+    is_known = form not in ENTRY_KINDS or key(kind) in ENTRY_KINDS[form]
+    if not kind or not is_known or len(item.keys() & _FIELDS) < 2:
         raise _Unreadable
     first, last = _days(item)
     name, place, to = (item.get(field, "").strip()[:MAX_NAME] for field in ("name", "place", "to"))

@@ -1,12 +1,13 @@
 """A schedule and its task, as the checks of constraints see them."""
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
 from pipeline.constraints.entries import Entry, key, place_key
 from pipeline.constraints.language import Option, Selecting, Task, option_key
+from pipeline.constraints.times import MAX_DAY
 
 Problem = tuple[int | None, str]
 """The entry that breaks a constraint (from 0; None where there is none) and a sentence on it."""
@@ -67,7 +68,8 @@ def listed(values: Collection[object], limit: int = 6) -> str:
     return ", ".join(shown) + (", ..." if len(values) > limit else "")
 
 
-def days_of(entry: Entry, last: int) -> Iterator[int]:
-    """The days of an entry, up to `last`."""
-    if entry.day is not None and entry.until_day is not None:
-        yield from range(entry.day, min(entry.until_day, last) + 1)
+def days_of(entry: Entry, last: int = MAX_DAY) -> range:
+    """The days of an entry, up to `last`; none where the response does not say."""
+    if entry.day is None or entry.until_day is None:
+        return range(0)
+    return range(entry.day, min(entry.until_day, last) + 1)

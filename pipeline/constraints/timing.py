@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from pipeline.constraints.entries import Entry, place_key
 from pipeline.constraints.language import Busy, Duration, NoOverlap, Travel, Window
-from pipeline.constraints.schedule import Problem, Schedule, listed, n_days
+from pipeline.constraints.schedule import Problem, Schedule, days_of, listed, n_days
 from pipeline.constraints.times import MINUTES_A_DAY, clock
 
 
@@ -42,7 +42,7 @@ def window(rule: Window, schedule: Schedule) -> Iterator[Problem]:
 
 
 def _within(rule: Window, entry: Entry) -> bool:
-    days = _days(entry)
+    days = days_of(entry)
     if rule.days and not (0 < len(days) <= len(rule.days) and set(days) <= set(rule.days)):
         return False
     if not _has_times(rule):
@@ -57,7 +57,7 @@ def _within(rule: Window, entry: Entry) -> bool:
 def _meets(rule: Window, entry: Entry) -> bool:
     """Whether an entry covers the window, or overlaps it."""
     quantifier = all if rule.how == "covers" else any
-    days = _days(entry)
+    days = days_of(entry)
     if rule.days and not quantifier(day in days for day in rule.days):
         return False
     if not _has_times(rule):
@@ -71,12 +71,6 @@ def _meets(rule: Window, entry: Entry) -> bool:
 
 def _has_times(rule: Window) -> bool:
     return (rule.from_time, rule.until_time) != (0, MINUTES_A_DAY)
-
-
-def _days(entry: Entry) -> range:
-    if entry.day is None or entry.until_day is None:
-        return range(0)
-    return range(entry.day, entry.until_day + 1)
 
 
 def _window_text(rule: Window) -> str:
@@ -123,7 +117,7 @@ def _absolute(day: int | None, minutes: int | None) -> int:
 
 def travel(rule: Travel, schedule: Schedule) -> Iterator[Problem]:
     """Entries that begin before one can be there, or somewhere else; nothing is checked after the first such one."""
-    ways = {place_key(a): {place_key(b): n for b, n in row.items()} for a, row in rule.minutes.items()}
+    ways = minutes_between(rule)
     start = schedule.task.start
     here, now = (place_key(start.place), start.time) if start else ("", 0)
     for number, entry in schedule.selected(rule):
@@ -132,6 +126,11 @@ def travel(rule: Travel, schedule: Schedule) -> Iterator[Problem]:
         except _Late as problem:
             yield number, f"{entry}: {problem}"
             return
+
+
+def minutes_between(rule: Travel) -> dict[str, dict[str, int]]:
+    """How long each way takes, by the keys of where it begins and where it ends."""
+    return {place_key(a): {place_key(b): n for b, n in row.items()} for a, row in rule.minutes.items()}
 
 
 class _Late(Exception):

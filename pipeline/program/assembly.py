@@ -6,9 +6,11 @@ before the program: the parser too sees hostile text.
 """
 
 import _ast
+import re
 from collections.abc import Iterator
 
 ONLY_AST = 0x400
+_FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import\b[^\n(]*\n?", re.MULTILINE)
 
 
 def assemble(prefix: str, code: str, wanted: str = "") -> str:
@@ -16,8 +18,7 @@ def assemble(prefix: str, code: str, wanted: str = "") -> str:
 
     The first reading that compiles is the program, where there is such a function the first that has it complete: the
     code as it stands behind the prefix, or behind a prefix that is ended with `pass`, its first line indented, all of
-    it indented. Raises SyntaxError or what else
-    the parser raises.
+    it indented. Imports from `__future__` come first, as they must. Raises SyntaxError or what else the parser raises.
 
     >>> assemble("def f(x):\n    '''Twice.'''\n", "return 2 * x", "f")
     "def f(x):\n    '''Twice.'''\n    return 2 * x"
@@ -26,8 +27,11 @@ def assemble(prefix: str, code: str, wanted: str = "") -> str:
     """
     if "\0" in prefix + code:
         raise SyntaxError("a program has no NUL characters")
+    code = code.removeprefix("\ufeff")
     if not prefix:
         return code
+    if future := _FUTURE.findall(code):
+        prefix, code = "".join(future) + prefix, _FUTURE.sub("", code)
     first_error: Exception | None = None
     fallback = None
     for text in _readings(prefix, code):

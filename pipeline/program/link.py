@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.program.proxies import Remote
 from pipeline.program.serving import CALL_BACK, RAISED, VALUE
-from pipeline.program.values import Frames, Malformed, decode, encode
+from pipeline.program.values import Frames, Malformed, TooLarge, decode, encode
 
 GONE = "gone"
 FORGED = "forged"
@@ -20,8 +20,8 @@ class Broken(BaseException):
     """The program's process is gone, or sends what no honest one sends; nothing more is learned from it."""
 
 
-class CannotCross(Exception):
-    """A test gives the program a value that cannot be taken there."""
+class CannotCross(BaseException):
+    """A test gives the program a value that cannot be taken there; no test that expects exceptions may catch it."""
 
 
 class Link:
@@ -33,6 +33,8 @@ class Link:
         self.broken = ""
         """GONE or FORGED once nothing more can be learned."""
         self.is_out_of_memory = False
+        self.last_raised: BaseException | None = None
+        """What the program raised last; other exceptions are the tests' own."""
         self.cannot_cross = ""
         """What a test gave that cannot be taken to the program."""
         self._stand_ins: dict[tuple[int, bool, bool], Remote] = {}
@@ -42,16 +44,18 @@ class Link:
     def ask(self, *request: Any) -> Any:
         """One request; the program's exceptions are raised here as builtin ones of the same name."""
         self.n_requests += 1
-        value, changes = self.exchange(request)
+        value, error, changes = self.exchange(request)
         if changes:
             raise self.break_off("changes of what was not given")
+        if error:
+            raise error
         return value
 
     def call(self, target: "Remote", arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Call a function of the program; what it changes in its arguments is changed in the test's own."""
         self.n_requests += 1
         sent = [self.out(target), [self.out(item) for item in arguments], self.out(named)]
-        value, changes = self.exchange(["call", *sent])
+        value, error, changes = self.exchange(["call", *sent])
         try:
             for place, now in changes:
                 old = named[place] if isinstance(place, str) else arguments[place]
@@ -59,19 +63,24 @@ class Link:
                     raise TypeError
         except (TypeError, ValueError, LookupError):
             raise self.break_off("changes that do not fit what was given") from None
+        if error:
+            raise error
         return value
 
-    def exchange(self, request: Any) -> tuple[Any, list[Any]]:
-        """Send a request and read its reply: a value and changes. Answers calls of the tests' own functions."""
+    def exchange(self, request: Any) -> tuple[Any, BaseException | None, list[Any]]:
+        """Send a request and read its reply: a value or exception, and changes. Answers calls of tests' functions."""
         message = self.message(request)
         while message and message[0] == CALL_BACK:
             message = self.message(self._called_back(*message[1:]))
         match message:
             case [str(kind), value, list(changes)] if kind == VALUE:
-                return self.into(value), [(self._place(change), self.into(change[1])) for change in changes]
-            case [str(kind), error, arguments] if kind == RAISED:
-                raise self._exception(self.into(error), self.into(arguments))
+                return self.into(value), None, self._changes(changes)
+            case [str(kind), *error, list(changes)] if kind == RAISED and len(error) == 3:
+                return None, self.exception(*error), self._changes(changes)
         raise self.break_off("a reply that is none")
+
+    def _changes(self, changes: list[Any]) -> list[Any]:
+        return [(self._place(change), self.into(change[1])) for change in changes]
 
     def message(self, request: Any = None) -> list[Any]:
         """Send a request, if any, and read the message that comes next."""
@@ -81,6 +90,9 @@ class Link:
             if request is not None:
                 self.frames.send(request)
             message = self.frames.receive()
+        except TooLarge as error:
+            self.cannot_cross = str(error)
+            raise CannotCross(self.cannot_cross) from None
         except (EOFError, OSError):
             self.broken = GONE
             raise Broken("the program's process has ended") from None
@@ -103,23 +115,29 @@ class Link:
 
     def _called_back(self, *call: Any) -> list[Any]:
         match call:
-            case [int(number), list(arguments)] if 0 <= number < len(self._functions):
-                function, values = self._functions[number], self.into(arguments)
+            case [int(number), list(arguments), named] if 0 <= number < len(self._functions):
+                function, values, keywords = self._functions[number], self.into(arguments), self.into(named)
             case _:
                 raise self.break_off("a call of nothing")
+        if not isinstance(keywords, dict):
+            raise self.break_off("arguments that are none")
         try:
-            return [VALUE, self.out(function(*values))]
+            return [VALUE, self.out(function(*values, **keywords))]
         except Exception as error:  # noqa: BLE001 - it is the program's, which called
             return [RAISED, {"type": [_builtin_name(type(error))]}, self.out(error.args)]
 
-    def _exception(self, kind: Any, arguments: Any) -> BaseException:
-        if not (isinstance(kind, type) and issubclass(kind, BaseException) and isinstance(arguments, tuple)):
+    def exception(self, *message: Any) -> BaseException:
+        """An exception of the program, from JSON: its type, arguments and attributes."""
+        kind, arguments, attributes = map(self.into, message)
+        is_type = isinstance(kind, type) and issubclass(kind, BaseException)
+        if not (is_type and isinstance(arguments, tuple) and isinstance(attributes, dict)):
             return self.break_off("an exception that is none")
         self.is_out_of_memory |= issubclass(kind, MemoryError)
-        try:
-            return kind(*arguments)
-        except (TypeError, ValueError):
-            return kind.__new__(kind)
+        error = self.last_raised = _made(kind, arguments)
+        for name, value in attributes.items():
+            if type(name) is str and name.isidentifier() and not hasattr(error, name):
+                setattr(error, name, value)
+        return error
 
     def into(self, message: Any) -> Any:
         """A value of the program, from JSON."""
@@ -163,6 +181,15 @@ class Link:
         raise CannotCross(f"{self.cannot_cross} cannot be given to the program")
 
 
+def _made(kind: type[BaseException], arguments: tuple[Any, ...]) -> BaseException:
+    if issubclass(kind, BaseExceptionGroup):
+        return kind("", [Exception()])  # what it groups stays with the program
+    try:
+        return kind(*arguments)
+    except (TypeError, ValueError):
+        return kind.__new__(kind)
+
+
 def _builtin_name(kind: type) -> str:
     return next(base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base)
 
@@ -171,7 +198,10 @@ def overwrite(old: Any, new: Any) -> bool:
     """Make a list, set or mapping what its copy has become, with the lists in it; whether that was possible."""
     if type(old) is not type(new):
         return False
-    if isinstance(old, list):
+    if isinstance(old, tuple):
+        for mine, now in zip(old, new, strict=True):
+            overwrite(mine, now)
+    elif isinstance(old, list):
         for place, item in enumerate(new[: len(old)]):
             if not (isinstance(item, list | dict | set) and overwrite(old[place], item)):
                 old[place] = item

@@ -31,9 +31,11 @@ CAPABILITY_VERSION = 0x20080522
 CAP_DAC_READ_SEARCH = 1 << 2
 CLONE_THREAD = 0x10000
 AF_UNIX = SOCK_STREAM = 1
-SECCOMP_RET_ENOSYS = 0x00050026
+SECCOMP_RET_ENOSYS, SECCOMP_RET_ENOTSUP, SECCOMP_RET_NOTHING = 0x00050026, 0x0005005F, 0x00050000
 HARMLESS_IOCTLS = (0x5401, 0x5421, 0x5450, 0x5451)
 """TCGETS, FIONBIO, FIONCLEX, FIOCLEX."""
+HARMLESS_FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030)
+"""F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, locks, F_DUPFD_CLOEXEC. Not F_SETOWN: with F_SETSIG it kills others."""
 
 LOAD, IS_EQUAL, HAS_ANY, MASK, ANSWER = 0x20, 0x15, 0x45, 0x54, 0x06
 
@@ -58,8 +60,12 @@ class _Calls(NamedTuple):
     """Numbers of the system calls that a program may make beside those of `pipeline.confine`, on one processor."""
 
     allowed: tuple[int, ...]
+    ignored: tuple[int, ...]
+    """Those that do nothing and succeed: programs copy files with them, and rights of files mean nothing here."""
+    unsupported: tuple[int, ...]
     openat: int
     clone: int
+    fcntl: int
     ioctl: int
     socketpair: int
     prlimit: int
@@ -67,27 +73,30 @@ class _Calls(NamedTuple):
     kill: int
 
 
-# dup dup2 dup3 fcntl pipe pipe2 getuid geteuid getgid getegid getppid uname sysinfo times getrusage getrlimit umask
+# dup dup2 dup3 pipe pipe2 getuid geteuid getgid getegid getppid uname sysinfo times getrusage getrlimit umask
 # chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 symlink symlinkat ftruncate fsync
 # fdatasync pwrite64 sendfile flock set_robust_list set_tid_address select pselect6 epoll_create1 epoll_ctl epoll_wait
 # epoll_pwait eventfd2 sendto recvfrom shutdown getsockopt setsockopt getsockname getpeername alarm setitimer
 # getitimer pause clock_getres statfs fstatfs fadvise64 getpgid getsid
+# ignored: chmod fchmod fchmodat utimensat; unsupported: listxattr llistxattr
 _CALLS = {
     "x86_64": _Calls(
         (
-            32, 33, 292, 72, 22, 293, 102, 107, 104, 108, 110, 63, 99, 100, 98, 97, 95, 80, 81, 83, 258, 84, 87, 263,
+            32, 33, 292, 22, 293, 102, 107, 104, 108, 110, 63, 99, 100, 98, 97, 95, 80, 81, 83, 258, 84, 87, 263,
             82, 264, 316, 88, 266, 77, 74, 75, 18, 40, 73, 273, 218, 23, 270, 291, 233, 232, 281, 290, 44, 45, 48, 55,
             54, 51, 52, 37, 38, 36, 34, 229, 137, 138, 221, 121, 124, 271,
         ),
-        openat=257, clone=56, ioctl=16, socketpair=53, prlimit=302, tgkill=234, kill=62,
+        ignored=(90, 91, 268, 280), unsupported=(194, 195),
+        openat=257, clone=56, fcntl=72, ioctl=16, socketpair=53, prlimit=302, tgkill=234, kill=62,
     ),
     "aarch64": _Calls(
         (
-            23, 24, 25, 59, 174, 175, 176, 177, 173, 160, 179, 153, 165, 163, 166, 49, 50, 34, 35, 38, 276, 36, 46, 82,
+            23, 24, 59, 174, 175, 176, 177, 173, 160, 179, 153, 165, 163, 166, 49, 50, 34, 35, 38, 276, 36, 46, 82,
             83, 68, 71, 32, 99, 96, 72, 20, 21, 22, 19, 206, 207, 210, 209, 208, 204, 205, 103, 102, 114, 43, 44, 223,
             155, 156,
         ),
-        openat=56, clone=220, ioctl=29, socketpair=199, prlimit=261, tgkill=131, kill=129,
+        ignored=(52, 53, 88), unsupported=(11, 12),
+        openat=56, clone=220, fcntl=25, ioctl=29, socketpair=199, prlimit=261, tgkill=131, kill=129,
     ),
 }  # fmt: skip
 CLONE3 = 435
@@ -151,11 +160,16 @@ def _program() -> bytes:
     ]
     for number in (*machine.allowed, *calls.allowed):
         rules += [(IS_EQUAL, 0, 1, number), (ANSWER, 0, 0, confine.SECCOMP_RET_ALLOW)]
-    rules += [(IS_EQUAL, 0, 1, CLONE3), (ANSWER, 0, 0, SECCOMP_RET_ENOSYS)]  # so that libc makes threads with clone
+    answers = [(number, SECCOMP_RET_NOTHING) for number in calls.ignored]
+    answers += [(number, SECCOMP_RET_ENOTSUP) for number in calls.unsupported]
+    answers += [(CLONE3, SECCOMP_RET_ENOSYS)]  # so that libc makes threads with clone
+    for number, reply in answers:
+        rules += [(IS_EQUAL, 0, 1, number), (ANSWER, 0, 0, reply)]
     own = [(0, 0xFFFFFFFF, (os.getpid(),))]
     rules += _only(calls.clone, [(0, CLONE_THREAD, (CLONE_THREAD,))])
     rules += _only(calls.openat, [(2, os.O_ACCMODE | os.O_TRUNC, _OPEN_MODES)])
     rules += _only(calls.socketpair, [(0, 0xFFFFFFFF, (AF_UNIX,)), (1, 0xF, (SOCK_STREAM,))])
+    rules += _only(calls.fcntl, [(1, 0xFFFFFFFF, HARMLESS_FCNTLS)])
     rules += _only(calls.ioctl, [(1, 0xFFFFFFFF, HARMLESS_IOCTLS)])
     rules += _only(calls.prlimit, [(0, 0xFFFFFFFF, (0,))])
     rules += _only(calls.tgkill, own) + _only(calls.kill, own)

@@ -21,6 +21,9 @@ DATA_METHODS = frozenset(
 )
 """What a test calls on what it takes for plain data; an object that only looks like it must not answer."""
 
+_FAILURES = (AssertionError, TypeError, AttributeError, NameError, LookupError)
+"""What a test raises, without saying so, where the program is wrong."""
+
 
 class Remote:
     """A stand-in for one object of the program."""
@@ -43,6 +46,9 @@ class Remote:
     def __setattr__(self, name: str, value: Any) -> None:
         self._link.ask("operate", "setattr", [self._link.out(self), self._link.out(name), self._link.out(value)])
 
+    def __delattr__(self, name: str) -> None:
+        self._link.ask("operate", "delattr", [self._link.out(self), self._link.out(name)])
+
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         result = self._link.call(self, arguments, named)
         return tested(result) if self._is_class else result
@@ -58,7 +64,7 @@ class Remote:
         return not self == other
 
     def __hash__(self) -> int:
-        return hash(self._number)
+        return int(_operate("hash", self)) if self._is_tested else hash(self._number)
 
     def __iter__(self) -> Iterator[Any]:
         iterator: Iterator[Any] = _operate("iter", self)
@@ -75,11 +81,20 @@ class Remote:
     def __instancecheck__(self, value: object) -> bool:
         return isinstance(value, Remote) and _operate("isinstance", value, self) is True
 
-    def __enter__(self) -> Any:
-        return self._link.ask("method", self._link.out(self), "__enter__", [])
+    def __subclasscheck__(self, value: Any) -> bool:
+        return isinstance(value, Remote) and _operate("issubclass", value, self) is True
 
-    def __exit__(self, *error: Any) -> Any:
-        return self._link.ask("method", self._link.out(self), "__exit__", [None, None, None])
+    def __enter__(self) -> Any:
+        return self._link.ask("enter", self._link.out(self))
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> bool:
+        """Whether the program takes an exception for done with; never one that shows the test to have failed."""
+        if error is not None and not isinstance(error, Exception):
+            return False
+        told = tuple(value for value in error.args if type(value) in (str, int, float)) if error else ()
+        base = next((base for base in kind.__mro__ if base.__module__ == "builtins"), None) if kind else None
+        is_taken = self._link.ask("exit", self._link.out(self), self._link.out(base), self._link.out(told))
+        return is_taken is True and (error is self._link.last_raised or not isinstance(error, _FAILURES))
 
 
 def tested(value: Any) -> Any:
@@ -114,10 +129,26 @@ def _question(name: str) -> Callable[..., Any]:
     return question
 
 
-_ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor")
-for _name in _ARITHMETIC:
+_ARITHMETIC = (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and_",
+    "or_",
+    "xor",
+    "lshift",
+    "rshift",
+)
+for _name in (*_ARITHMETIC, "divmod"):
     setattr(Remote, f"__{_name.rstrip('_')}__", _operator(_name))
     setattr(Remote, f"__r{_name.rstrip('_')}__", _operator(_name, is_reflected=True))
+for _name in _ARITHMETIC:
+    setattr(Remote, f"__i{_name.rstrip('_')}__", _operator(f"i{_name.rstrip('_')}"))
 for _name in ("lt", "le", "gt", "ge"):
     setattr(Remote, f"__{_name}__", _operator(_name))
 for _name in ("len", "bool", "str", "repr", "int", "float", "complex", "index", "abs", "neg", "pos", "invert"):

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from pipeline.thinking import split_thinking
 
-_FENCE = re.compile(r"^[ ]{0,3}(```+|~~~+)[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
-_PYTHON = frozenset({"", "python", "py", "python3", "py3"})
+_FENCE = re.compile(r"^([ \t]*)(```+|~~~+)[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
+_PYTHON = re.compile(r"(?:py(?:thon)?[\d.]*)?", re.IGNORECASE)
+_ANSWER = re.compile(r"^[ \t]*<answer>", re.MULTILINE | re.IGNORECASE)
+_ANSWER_END = re.compile(r"</answer>", re.IGNORECASE)
 _CODE = re.compile(r"^[ \t]*(?:(?:async[ \t]+)?def|class|return|import|from|for|while|if|with|try|@)\b", re.MULTILINE)
 _ASSIGNMENT = re.compile(r"^[ \t]*[A-Za-z_][\w.\[\]]{0,60}[ \t]{0,4}[-+*/|&^%]?=[^=\n]", re.MULTILINE)
 
@@ -34,7 +36,7 @@ def codes(response: str, wanted: Iterable[str]) -> list[Code]:
     ([Code(text='    return 1', is_fenced=False)], [])
     """
     _, answer = split_thinking(response)
-    answer = answer if answer.strip() else ""
+    answer = _tagged(answer) if answer.strip() else ""
     blocks = list(dict.fromkeys(_blocks(answer)))
     if not blocks:
         return [Code(answer, False)] if answer and not _FENCE.search(answer) else []
@@ -43,18 +45,35 @@ def codes(response: str, wanted: Iterable[str]) -> list[Code]:
     return [Code(block, True) for block in defining or blocks]
 
 
+def _tagged(answer: str) -> str:
+    """What the last pair of answer tags holds, where there is one and it holds anything."""
+    *_, last = [None, *_ANSWER.finditer(answer)]
+    inside = _ANSWER_END.split(answer[last.end() :], maxsplit=1)[0] if last else ""
+    return inside if inside.strip() else answer
+
+
 def _blocks(answer: str) -> Iterable[str]:
-    """Python's blocks, and those of no language; one that is never closed ends with the response."""
+    """Python's blocks, and those of no language; one that is never closed ends with the response.
+
+    A block in a list is indented as its fence is; fences further in, as in a docstring, are its own.
+    """
     opened: re.Match[str] | None = None
     for mark in _FENCE.finditer(answer):
         if opened is None:
             opened = mark
-        elif mark[1].startswith(opened[1]) and not mark[2]:
-            if opened[2].lower() in _PYTHON and (block := answer[opened.end() + 1 : mark.start()]).strip():
-                yield block
+        elif mark[2].startswith(opened[2]) and not mark[3] and len(mark[1]) <= len(opened[1]) + 3:
+            yield from _block(opened, answer[opened.end() + 1 : mark.start()])
             opened = None
-    if opened and opened[2].lower() in _PYTHON and (block := answer[opened.end() + 1 :]).strip():
-        yield block
+    if opened:
+        yield from _block(opened, answer[opened.end() + 1 :])
+
+
+def _block(opened: re.Match[str], text: str) -> Iterable[str]:
+    """The text behind a fence, without the fence's indentation where it has that, if it is Python and anything at all."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    if _PYTHON.fullmatch(opened[3]) and lines:
+        depth = min(len(opened[1]), *(len(line) - len(line.lstrip(" \t")) for line in lines))
+        yield "\n".join(line[depth:] if line.strip() else line for line in text.split("\n")) if depth else text
 
 
 def looks_like_code(text: str) -> bool:

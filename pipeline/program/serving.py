@@ -5,6 +5,7 @@ never sees a test or a wanted value, only what is called and with what.
 """
 
 import _operator
+import _thread
 import builtins
 import json
 import os
@@ -24,7 +25,7 @@ RAISED = "raised"
 SYNTAX_ERROR = "syntax_error"
 CALL_BACK = "call_back"
 
-_CHANGEABLE = ("list", "dict", "set", "bytearray", "deque", "Counter", "OrderedDict", "defaultdict")
+_CHANGEABLE = ("tuple", "list", "dict", "set", "bytearray", "deque", "Counter", "OrderedDict", "defaultdict")
 _OPERATIONS = {**vars(builtins), **vars(_operator), "getattr": getattr, "setattr": setattr}
 
 
@@ -66,51 +67,65 @@ class _Served:
         self.module = module
         self.objects: list[Any] = []
         self.numbers: dict[int, int] = {}
+        self.lock = _thread.RLock()
+        """Held where messages must not mix: several threads of the program may call functions of the tests."""
 
     def answer(self, request: Any) -> None:
         """Do one request and send its reply; what is too large to send is an error of the program."""
         operation, *rest = request
         reply = self.outcome(lambda: getattr(self, f"_{operation}")(*rest))
-        try:
-            self.frames.send(reply)
-        except TooLarge as error:
-            self.frames.send([RAISED, {"type": ["OverflowError"]}, {"tuple": [str(error)]}])
+        with self.lock:
+            try:
+                self.frames.send(reply)
+            except TooLarge as error:
+                self.frames.send([RAISED, {"type": ["OverflowError"]}, {"tuple": [str(error)]}, {"dict": []}, []])
 
     def outcome(self, action: Callable[[], Any]) -> list[Any]:
         """What an action gives, or what it raises, as a reply."""
         try:
-            return [VALUE, *(action() or [None, []])]
+            return action() or [VALUE, None, []]
         except BaseException as error:  # noqa: BLE001 - it is raised again on the other side
             return self._raised(error)
 
     def _raised(self, error: BaseException) -> list[Any]:
         try:
-            return [RAISED, self.out(type(error)), self.out(error.args)]
+            kind, arguments = self.out(type(error)), self.out(error.args)
         except BaseException:  # noqa: BLE001 - an exception that cannot be shown is still one
-            return [RAISED, {"type": ["Exception"]}, {"tuple": []}]
+            return [RAISED, {"type": ["Exception"]}, {"tuple": []}, {"dict": []}, []]
+        try:
+            return [RAISED, kind, arguments, self.out(vars(error)), []]
+        except BaseException:  # noqa: BLE001 - the same holds for what it has beside its arguments
+            return [RAISED, kind, arguments, {"dict": []}, []]
 
-    def _names(self, names: list[str]) -> tuple[Any, list[Any]]:
+    def _names(self, names: list[str]) -> list[Any]:
         found = {name: vars(self.module)[name] for name in names if name in vars(self.module)}
-        return self.out(found), []
+        return [VALUE, self.out(found), []]
 
-    def _call(self, target: Any, arguments: list[Any], named: Any) -> tuple[Any, list[Any]]:
+    def _call(self, target: Any, arguments: list[Any], named: Any) -> list[Any]:
         values, keywords = self.into(arguments), self.into(named)
-        result = self.out(self.into(target)(*values, **keywords))
+        function = self.into(target)
+        *reply, _ = self.outcome(lambda: [VALUE, self.out(function(*values, **keywords)), []])
         before = [*enumerate(arguments), *named["dict"]]
         after = [*enumerate(values), *((key, keywords[key]) for key, _ in named["dict"])]
-        return result, [
+        changes = [
             [place, now]
             for (place, was), (_, value) in zip(before, after, strict=True)
             if type(value).__name__ in _CHANGEABLE and (now := self.out(value)) != was
         ]
+        return [*reply, changes]
 
-    def _operate(self, name: str, operands: list[Any]) -> tuple[Any, list[Any]]:
-        return self.out(_OPERATIONS[name](*self.into(operands))), []
+    def _operate(self, name: str, operands: list[Any]) -> list[Any]:
+        return [VALUE, self.out(_OPERATIONS[name](*self.into(operands))), []]
 
-    def _method(self, target: Any, name: str, operands: list[Any]) -> tuple[Any, list[Any]]:
-        """Call a method that `with` looks up on the type."""
+    def _enter(self, target: Any) -> list[Any]:
         value = self.into(target)
-        return self.out(getattr(type(value), name)(value, *self.into(operands))), []
+        return [VALUE, self.out(type(value).__enter__(value)), []]
+
+    def _exit(self, target: Any, kind: Any, arguments: Any) -> list[Any]:
+        """Leave a `with` block, with the exception that ended it where there is one."""
+        value, raised = self.into(target), self.into(kind)
+        error = raised(*self.into(arguments)) if raised else None
+        return [VALUE, self.out(type(value).__exit__(value, raised, error, None)), []]
 
     def out(self, value: Any) -> Any:
         """A value of the program as JSON."""
@@ -136,12 +151,13 @@ class _Served:
     def _caller(self, number: int) -> Callable[..., Any]:
         """A function of the other side."""
 
-        def call_back(*arguments: Any) -> Any:
-            self.frames.send([CALL_BACK, number, self.out(list(arguments))])
-            while (message := self.frames.receive())[0] != VALUE:
-                if message[0] == RAISED:
-                    raise self.into(message[1])(*self.into(message[2]))
-                self.answer(message)
-            return self.into(message[1])
+        def call_back(*arguments: Any, **named: Any) -> Any:
+            with self.lock:
+                self.frames.send([CALL_BACK, number, self.out(list(arguments)), self.out(named)])
+                while (message := self.frames.receive())[0] != VALUE:
+                    if message[0] == RAISED:
+                        raise self.into(message[1])(*self.into(message[2]))
+                    self.answer(message)
+                return self.into(message[1])
 
         return call_back

@@ -27,7 +27,7 @@ STEP_BYTES = 65_536
 END_SECONDS = 0.5
 """How long a program's process may take to end by itself, so that its status is known."""
 WATCH_SECONDS = 0.1
-"""How often the folder of a program is measured, where its sandbox has one."""
+"""How often the files of a program are measured."""
 
 FINISHED, OUT_OF_TIME, STARVED, LATE_START, NO_START, DIED, TOO_MANY_FILES = (
     "finished", "out_of_time", "starved", "late_start", "no_start", "died", "too_many_files",
@@ -68,10 +68,11 @@ def run(job: Job, kind: sandbox.Kind) -> Report:
     nonce = secrets.token_hex(16)
     plan = {**job.plan._asdict(), "code": job.code, "nonce": nonce, "seconds": job.seconds + TESTER_SECONDS}
     with ExitStack() as stack:
-        pipes = [os.pipe() for _ in range(3)]
-        (requests, to_program), (from_program, replies), (report, to_report) = pipes
-        ends = [end for pipe in pipes for end in pipe]
+        ends: list[int] = []
         stack.callback(_close, ends)
+        for _ in range(3):
+            ends += os.pipe()
+        requests, to_program, from_program, replies, report, to_report = ends
         running = stack.enter_context(
             sandbox.running(kind, (requests, replies), seconds=job.seconds, memory_bytes=job.memory_bytes)
         )
@@ -88,7 +89,7 @@ def run(job: Job, kind: sandbox.Kind) -> Report:
 
 def _close(ends: list[int], which: Iterable[int] | None = None) -> None:
     """Close some ends of pipes, or all that are left."""
-    for end in list(ends if which is None else which):
+    for end in tuple(ends if which is None else which):
         ends.remove(end)
         os.close(end)
 
@@ -133,6 +134,7 @@ class _Watch:
     def wait(self) -> str:
         """Why it is over: FINISHED with the report's end, or what came first."""
         deadline, clock = time.monotonic() + START_SECONDS, None
+        measured = 0.0
         with selectors.DefaultSelector() as selector:
             selector.register(self.printed, selectors.EVENT_READ)
             selector.register(self.reported, selectors.EVENT_READ)
@@ -143,13 +145,15 @@ class _Watch:
                     if (deadline := clock.deadline()) <= time.monotonic():
                         return STARVED if clock.is_starved() else OUT_OF_TIME
                     continue
-                for key, _ in selector.select(min(left, WATCH_SECONDS) if self.running.folder else left):
+                for key, _ in selector.select(min(left, WATCH_SECONDS)):
                     if key.fd == self.printed:
                         self._read_output(selector)
                     elif not self._read_report():
                         return FINISHED
-                if self.running.has_too_many_files():
-                    return TOO_MANY_FILES
+                if clock and time.monotonic() - measured >= WATCH_SECONDS:
+                    measured = time.monotonic()
+                    if self.running.has_too_many_files():
+                        return TOO_MANY_FILES
                 if clock is None and b"\n" in self.content:
                     clock = Clock(self.processes, self.seconds)
                     deadline = clock.deadline()

@@ -74,8 +74,8 @@ class _Tester:
                 return
             case [str(kind), str(text)] if kind == SYNTAX_ERROR:
                 raise SyntaxError(text)
-            case [str(kind), error, arguments] if kind == RAISED:
-                raise self.link._exception(self.link.into(error), self.link.into(arguments))
+            case [str(kind), *error, []] if kind == RAISED and len(error) == 3:
+                raise self.link.exception(*error)
         raise self.link.break_off("something before its definition")
 
     def _take_names(self) -> None:
@@ -113,7 +113,7 @@ class _Tester:
         for name in self.plan["uncalled"]:
             if name.startswith("test"):
                 yield True, self.namespace[name]
-        yield from ((True, case) for case in _cases(self.namespace))
+        yield from _cases(self.namespace)
 
     def _entry(self, name: str) -> Any:
         if name not in self.namespace:
@@ -123,12 +123,12 @@ class _Tester:
     def _failure(self, action: Callable[[], Any]) -> dict[str, Any] | None:
         """Why an action failed, None where it did not."""
         error: BaseException | None = None
-        self.link.is_out_of_memory = False
+        self.link.is_out_of_memory, self.link.cannot_cross = False, ""
         try:
             action()
         except BaseException as raised:  # noqa: BLE001 - a failed test is a result
             error = raised
-        if error is None and not self.link.broken:
+        if error is None and not (self.link.broken or self.link.cannot_cross):
             return None
         is_missing = isinstance(error, NameError) and getattr(error, "name", None) in self.plan["names"]
         return {
@@ -139,8 +139,15 @@ class _Tester:
             "is_missing": is_missing,
             "is_syntax_error": isinstance(error, SyntaxError),
             "is_exit": isinstance(error, SystemExit),
-            "cannot_cross": self.link.cannot_cross,
+            "cannot_judge": self.link.cannot_cross or self._lacks(error),
         }
+
+    def _lacks(self, error: BaseException | None) -> str:
+        """What is not here that the program or the tests need: a library, or what the tests' process may not do."""
+        is_own = error is not self.link.last_raised
+        if isinstance(error, ModuleNotFoundError) or (is_own and isinstance(error, ImportError | PermissionError)):
+            return _text(error)
+        return ""
 
 
 def _groups(body: list[_ast.stmt]) -> Iterator[tuple[bool, list[_ast.stmt]]]:
@@ -163,15 +170,19 @@ def _is_unittest_main(statement: _ast.stmt) -> bool:
     return isinstance(called, _ast.Attribute) and called.attr == "main"
 
 
-def _cases(namespace: dict[str, Any]) -> Iterator[Callable[[], None]]:
-    """The methods of unittest.TestCase classes that the tests define."""
+def _cases(namespace: dict[str, Any]) -> Iterator[tuple[bool, Callable[[], None]]]:
+    """The methods of unittest.TestCase classes that the tests define; False with what prepares a class."""
     unittest = sys.modules.get("unittest")
     if unittest is None:
         return
     for value in list(namespace.values()):
         if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == "tests":
+            if getattr(value, "__unittest_skip__", False):
+                continue
+            yield False, value.setUpClass
             for case in unittest.defaultTestLoader.loadTestsFromTestCase(value):
-                yield case.debug
+                if not getattr(getattr(case, case._testMethodName), "__unittest_skip__", False):
+                    yield True, case.debug
 
 
 def _text(error: BaseException | None) -> str:

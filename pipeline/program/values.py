@@ -1,6 +1,6 @@
 """Values as they cross between a program and its tests: plain data exactly, anything else by a number.
 
-Covers: None, bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, builtin
+Covers: None, bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, slice, builtin
 types, and of the standard library Fraction, Decimal, deque, Counter, defaultdict, OrderedDict, date, time,
 datetime and timedelta without a time zone. Only values of exactly these types: a subclass is no data.
 
@@ -196,6 +196,7 @@ _CODECS = {
         _Codec("bytes", "builtins", lambda value: [value.hex()], lambda kind, parts: kind.fromhex(parts[0])),
         _Codec("bytearray", "builtins", lambda value: [value.hex()], lambda kind, parts: kind.fromhex(parts[0])),
         _Codec("range", "builtins", lambda value: [value.start, value.stop, value.step], _from_parts),
+        _Codec("slice", "builtins", lambda value: [value.start, value.stop, value.step], _from_parts),
         _Codec("type", "builtins", _type_name, _builtin_type),
         _Codec("Fraction", "fractions", lambda value: [value.numerator, value.denominator], _from_parts),
         _Codec("Decimal", "decimal", lambda value: [str(value)], _from_parts),

@@ -20,10 +20,11 @@ from typing import Any
 import fsspec
 from pydantic import Field, field_validator
 
-from pipeline.pddl import PddlError, read_problem
+from pipeline.pddl.forms import PddlError
+from pipeline.pddl.problem import read_problem
+from pipeline.pddl.wording import Wording
 from pipeline.rows import open_bytes
 from pipeline.sources import Prompt
-from pipeline.wording import Wording
 from schemas.errors import SchemaError
 from schemas.ids import canonical_json
 from schemas.messages import did_you_mean, first_line

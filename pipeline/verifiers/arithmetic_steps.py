@@ -16,8 +16,9 @@ from fractions import Fraction
 
 from pydantic import Field, field_validator
 
-from pipeline.answers import final_answers, number
-from pipeline.arithmetic_trace import (
+from pipeline.answers import final_answers
+from pipeline.arithmetic.equations import Unreadable, chains, closed, evaluate, tokens_of
+from pipeline.arithmetic.trace import (
     WRONG_ANSWER,
     WRONG_COPY,
     WRONG_SUBSTITUTION,
@@ -26,7 +27,7 @@ from pipeline.arithmetic_trace import (
     Trace,
     steps_of,
 )
-from pipeline.equations import Unreadable, chains, closed, evaluate, tokens_of
+from pipeline.plain_values import number
 from pipeline.thinking import split_thinking
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, NearMiss, Rollout, Verdict
 from schemas.recipe import Settings

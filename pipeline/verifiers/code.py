@@ -144,7 +144,7 @@ def _reason(report: Report, code: Code) -> str:
     failed = report.definition or next((result for result in report.tests if not result.get("passed")), None)
     if failed is None:
         return ALL_PASSED if report.tests and report.n_requests else VERIFIER_ERROR
-    if failed["cannot_cross"]:
+    if failed["cannot_judge"]:
         return VERIFIER_ERROR
     if failed["is_gone"]:
         return TIME_LIMIT if report.status in KILLED_FOR_TIME else EXITED_EARLY

@@ -49,13 +49,9 @@ def verify(task: Task, rollout: Rollout) -> Verdict:
 
 
 def _told(item: Broken) -> dict[str, Any]:
-    steps = [None if number is None else number + 1 for number, _ in item.problems]
-    return {
-        "constraint": item.number,
-        "reason": item.reason,
-        "kind": item.kind,
-        "problems": [{"step": step, "what": what} for step, (_, what) in zip(steps, item.problems, strict=True)],
-    }
+    """A broken constraint as JSON; steps count from 1, and are null where no entry breaks it."""
+    problems = [{"step": None if number is None else number + 1, "what": what} for number, what in item.problems]
+    return {"constraint": item.number, "reason": item.reason, "kind": item.kind, "problems": problems}
 
 
 def near_misses(task: Task, gold: str) -> Iterator[NearMiss]:

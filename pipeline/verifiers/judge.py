@@ -56,7 +56,7 @@ def verify(task: Task, rollout: Rollout, config: Config | None = None) -> Verdic
         return Verdict("undecided", VERIFIER_ERROR, details={"error": f"none of {len(said)} judgements can be read"})
     details = {"votes": {verdict or "unreadable": said.count(verdict) for verdict in dict.fromkeys(said)}}
     score = said.count("correct") / len(said)
-    match opinion(rollout.evidence):
+    match opinion(said):
         case "correct":
             return Verdict("correct", JUDGED_CORRECT, score=score, details=details)
         case "incorrect":

@@ -9,6 +9,7 @@ voted agree with themselves. Its verdicts bear this verifier's name, and `detail
 votes. Ties, and answers that are too scattered, decide nothing; nor are expressions compared by value, only numbers.
 """
 
+import re
 from collections import Counter
 from fractions import Fraction
 from typing import Literal
@@ -16,7 +17,10 @@ from typing import Literal
 import polars as pl
 from pydantic import Field
 
-from pipeline.answers import final_answers, number, same_text
+from pipeline.answers import final_answers
+from pipeline.math_answers.multiple_choice import choice
+from pipeline.math_answers.quantities import quantity
+from pipeline.plain_values import equal_answers, number, plain_text
 from pipeline.sampling import ARM, PHASE
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, Rollout, Verdict
 from schemas.recipe import Settings
@@ -27,6 +31,8 @@ AGREES = "agrees_with_plurality"
 DIFFERS = "differs_from_plurality"
 
 Value = Fraction | str
+
+_WORD = re.compile(r"[A-Za-z]{3}")
 
 
 class Config(Settings):
@@ -70,26 +76,28 @@ def verify(task: Task, rollout: Rollout, config: Config | None = None) -> Verdic
     is_tie = bool(others) and others[0][1] == n
     if not n or is_tie or n < (config or Config()).share * len(rollout.evidence):
         return Verdict("undecided", AMBIGUOUS, answer, details=details)
-    agrees = _value(answer, task) == plurality
+    voted = next(text for text in rollout.evidence if text and _value(text, task) == plurality)
+    is_number = task.equality == "number"
+    agrees = _value(answer, task) == plurality or (is_number and equal_answers(answer, voted))
     return Verdict("correct" if agrees else "incorrect", AGREES if agrees else DIFFERS, answer, details=details)
 
 
 def _one_answer(text: str | None) -> str | None:
     """The final answer of a response; None where it has none, or several that differ."""
     answers = final_answers(text or "")
-    is_one = all(_same(answer, answers[-1]) for answer in answers)
+    is_one = all(equal_answers(answer, answers[-1]) for answer in answers)
     return answers[-1] if answers and is_one else None
 
 
-def _same(one: str, other: str) -> bool:
-    first, second = number(one), number(other)
-    return first.equals(second) if first and second else same_text(one, other)
-
-
 def _value(text: str, task: Task) -> Value:
-    """What equal answers have in common."""
-    found = number(text) if task.equality == "number" else None
-    return found.value if found else "".join(text.split()).casefold()
+    """What equal answers have in common: a value, the letter of a choice, or a text, in which words have no case."""
+    if task.equality == "number":
+        if (plain_number := number(text)) is not None:
+            return plain_number.value
+        if (read := quantity(text)) is not None and not (read.unit.words or read.is_percent):
+            return read.value
+    named, plain = choice(text), plain_text(text)
+    return named[0] if named else plain.casefold() if _WORD.search(plain) and "\\" not in plain else plain
 
 
 _TASK = {"equality": "number"}
@@ -100,6 +108,9 @@ EXAMPLES = [
     (_TASK, "The answer is 1/2.", "correct", AGREES, ["0.5", "0.5", "", "2"]),
     (_TEXT, "The answer is Lyon.", "correct", AGREES, ["lyon", "Lyon", "Paris"]),
     (_TASK, "\\boxed{41}", "incorrect", DIFFERS, ["42", "42", "41"]),
+    (_TASK, "The answer is B.", "correct", AGREES, ["\\text{(B)}", "(B)", "A"]),
+    (_TASK, "\\boxed{50\\%}", "correct", AGREES, ["0.5", "1/2", "A"]),
+    (_TASK, "\\boxed{1 1/2}", "incorrect", DIFFERS, ["11/2", "11/2", "3/2"]),
     (_TEXT, "The answer is 0.5.", "incorrect", DIFFERS, ["1/2", "1/2", "0.5"]),
     (_TASK, "\\boxed{42}", "undecided", AMBIGUOUS, ["42", "41"]),
     (_TASK, "\\boxed{42}", "undecided", AMBIGUOUS, ["42", "", "", "41", "40"]),

@@ -10,6 +10,7 @@ prose. Different explicit answers are ambiguous, unless those before the last ar
 because it fits. What can be neither read nor compared in time is undecided.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,15 +18,16 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.answers import MAX_ANSWER_CHARS, final_answers
-from pipeline.equality import Compare, Rules, equal
+from pipeline.answers import final_answers
 from pipeline.limited import CallFailed, LimitedWorkers, OutOfTime
-from pipeline.multiple_choice import LETTERS, choice
-from pipeline.near_answers import near_answers
-from pipeline.quantities import Clock
-from pipeline.symbolic import compare, warm
+from pipeline.math_answers.equality import Compare, Rules, equal
+from pipeline.math_answers.multiple_choice import LETTERS, choice
+from pipeline.math_answers.near_misses import near_answers
+from pipeline.math_answers.quantities import Clock
+from pipeline.math_answers.symbolic import compare, warm
+from pipeline.math_answers.values import Unreadable, Words, read
+from pipeline.plain_values import MAX_ANSWER_CHARS, tidy
 from pipeline.thinking import split_thinking
-from pipeline.values import Unreadable, Words, read
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, TIMEOUT, VERIFIER_ERROR, NearMiss, Rollout, Verdict
 from schemas.recipe import Settings
 
@@ -33,6 +35,9 @@ VERSION = "2"
 
 EQUAL = "equal"
 NOT_EQUAL = "not_equal"
+
+_ANY_LETTER = re.compile(r"(?<![A-Za-z])[A-Z](?![A-Za-z])")
+_PARTS = re.compile(r"\s*(?:,|/|\bor\b|\band\b)\s*")
 
 LIMIT_SECONDS = 5.0
 """Time for all comparisons of expressions of one response; plain numbers and equal texts need none."""
@@ -159,6 +164,8 @@ def _equal(task: Task, gold: str, answer: str, expressions: Compare) -> bool | N
     wanted_choice, found_choice = choice(gold), choice(answer)
     if wanted_choice and found_choice:
         return _equal_choices(wanted_choice, found_choice, partial(equal, rules=rules, compare=expressions), rules)
+    if gold in tuple(LETTERS) and not _ANY_LETTER.search(answer):
+        return None  # the text of an option that the task does not tell
     return equal(wanted_choice[1] if wanted_choice and wanted_choice[1] else gold, answer, rules, expressions)
 
 
@@ -177,9 +184,16 @@ def _letters(task: Task, text: str, expressions: Compare) -> set[str]:
     named = choice(text)
     found = {named[0].upper()} & set(LETTERS[: len(task.choices)]) if named else set()
     words = named[1] if named else text
-    same = {letter for letter, option in zip(LETTERS, task.choices, strict=False)
-            if words and equal(option, words, task.rules, expressions)}  # fmt: skip
+    same = _same_options(task, words, expressions)
+    if found and not same:
+        parts = _PARTS.split(tidy(words)) if words else []
+        return found.union(*(_same_options(task, part, expressions) for part in parts))
     return found | (same if not found or not same & found else set())
+
+
+def _same_options(task: Task, words: str, expressions: Compare) -> set[str]:
+    options = zip(LETTERS, task.choices, strict=False)
+    return {letter for letter, option in options if words and equal(option, words, task.rules, expressions)}
 
 
 def _cannot_tell(gold: str, answer: str, tolerance: float) -> None:

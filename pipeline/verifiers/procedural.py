@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from pipeline.answers import final_answers, number
-from pipeline.expressions import (
+from pipeline.answers import final_answers
+from pipeline.arithmetic.expressions import (
     FORBIDDEN_OPERATION,
     MALFORMED,
     UNREADABLE,
@@ -27,6 +27,7 @@ from pipeline.expressions import (
     NotAnExpression,
     read_expression,
 )
+from pipeline.plain_values import number
 from pipeline.puzzles import OPERATIONS
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, NearMiss, Rollout, Verdict
 from schemas.recipe import Settings

@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from pipeline import gym
-from pipeline.answers import boxed, is_value
+from pipeline.answers import boxed
 from pipeline.limited import CallFailed, OutOfTime
+from pipeline.plain_values import is_value
 from pipeline.thinking import split_thinking
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, TIMEOUT, VERIFIER_ERROR, NearMiss, Rollout, Verdict
 from schemas.recipe import Settings

@@ -18,9 +18,9 @@ from itertools import combinations
 
 from pydantic import Field, model_validator
 
-from pipeline.action_lines import PRONOUN, Reader
-from pipeline.actions import Plan, find_plans
-from pipeline.pddl import (
+from pipeline.pddl.plan_lines import PRONOUN, Reader
+from pipeline.pddl.plans import Plan, find_plans
+from pipeline.pddl.problem import (
     GOAL_NOT_REACHED,
     GOAL_REACHED,
     PRECONDITION_UNMET,

@@ -97,6 +97,18 @@ def coldstart() -> Callable[..., subprocess.CompletedProcess[str]]:
     return call
 
 
+@pytest.fixture(scope="module")
+def recorded_run(
+    coldstart: Callable[..., subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A finished run of the recorded set; each module has its own, as its tests may add tables."""
+    run = tmp_path_factory.mktemp("runs") / "recorded"
+    recipe, data = ROOT / "flows/recipes/recorded.toml", ROOT / "data/recorded"
+    done = coldstart("run", recipe, "--set", f"data={data}", "--run", run)
+    assert done.returncode == 0, done.stderr
+    return run
+
+
 @pytest.fixture(scope="session")
 def prefect_env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Environment of a Prefect client whose server runs on loopback, in a home of its own."""

@@ -10,21 +10,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows.audit import audit as command
+from pipeline import audit, suspects
 from pipeline.lock import locked
 from pipeline.store import open_run
 from schemas.tables import Audits, Prompts, Suspects
 
-ROOT = Path(__file__).resolve().parents[2]
-RUN = ["run", ROOT / "flows/recipes/recorded.toml", "--set", f"data={ROOT / 'data/recorded'}"]
 Call = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="module")
-def recorded_run(coldstart: Call, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "recorded"
-    done = coldstart(*RUN, "--run", run)
-    assert done.returncode == 0, done.stderr
-    return run
 
 
 def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -181,3 +173,9 @@ def test_what_to_audit_is_said_once(coldstart: Call, tmp_path: Path) -> None:
     refused(coldstart("audit", "--run", tmp_path / "nowhere"), "there is no run here")
     refused(coldstart("audit", "--run", tmp_path, "--verifier", "math"), "in its recipe")
     refused(coldstart("audit", tmp_path / "none.jsonl"), "no such file")
+
+
+def test_the_options_have_the_defaults_of_the_settings() -> None:
+    settings = {**audit.Config.model_fields, **suspects.Config.model_fields}
+    shown = {option.name: option.default for option in command.params if option.name in settings}
+    assert shown == {name: settings[name].default for name in settings if name != "verifiers"} | {"workers": 2}

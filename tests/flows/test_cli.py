@@ -23,14 +23,6 @@ RUN = ["run", RECORDED, "--set", DATA]
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
-def recorded_run(coldstart: Call, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "recorded"
-    done = coldstart(*RUN, "--run", run)
-    assert done.returncode == 0, done.stderr
-    return run
-
-
 def json_lines(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 

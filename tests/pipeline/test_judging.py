@@ -16,7 +16,7 @@ from pipeline.judging import (
     wanted_known,
     wanted_votes,
 )
-from pipeline.verifiers import judge, majority
+from pipeline.verifiers import majority
 from schemas.tables import Prompts, Rollouts, Verdicts, frame_of
 
 JUDGE_ID = "9" * 32
@@ -67,6 +67,10 @@ def verdicts(rollouts: pl.DataFrame, verifier: str, *outcomes: str) -> pl.DataFr
         ('{"verdict": null}', None),
         ("[1]", None),
         ("", None),
+        ('{"reason": "it is \\\\frac{1}{2}", "verdict": "correct"}', "correct"),
+        ('{"reason": "it says {\\"verdict\\": \\"correct\\"}", "verdict": "incorrect"}', "incorrect"),
+        ('{"verdict": "incorrect", "of": {"verdict": "correct"}}', "incorrect"),
+        (f"<think>{RIGHT}</think>I am not sure.", None),
         ("{" * 50_000, None),
         ('{"a":' * 20_000, None),
     ],
@@ -76,18 +80,19 @@ def test_a_judgement_is_the_last_object_with_a_verdict(text: str, verdict: str |
 
 
 @pytest.mark.parametrize(
-    ("texts", "said"),
+    ("said", "verdict"),
     [
-        ([RIGHT, RIGHT, WRONG], "correct"),
-        ([WRONG, UNSURE, WRONG], "incorrect"),
-        ([RIGHT, WRONG], None),
-        ([RIGHT, UNSURE], None),
-        ([RIGHT, "", ""], None),
+        (["correct", "correct", "incorrect"], "correct"),
+        (["incorrect", "unsure", "incorrect"], "incorrect"),
+        (["correct", "incorrect"], None),
+        (["correct", "unsure"], None),
+        (["correct", None, None], None),
+        (["unsure", "unsure"], None),
         ([], None),
     ],
 )
-def test_more_than_half_of_all_votes_must_agree(texts: list[str], said: str | None) -> None:
-    assert opinion(texts) == said
+def test_more_than_half_of_all_votes_must_agree(said: list[str | None], verdict: str | None) -> None:
+    assert opinion(said) == verdict
 
 
 def test_finished_answers_to_prompts_of_the_judge_are_judged_as_often_as_there_are_votes() -> None:
@@ -171,5 +176,5 @@ def test_the_pseudo_gold_is_that_of_the_first_samples_alone() -> None:
 
 
 def test_no_verdict_before_all_that_vote_are_there() -> None:
-    rollouts = frame_of(Rollouts, [solve(1, i) for i in range(judge.Config().votes - 1)])
+    rollouts = frame_of(Rollouts, [solve(1, i) for i in range(majority.Config().samples - 1)])
     assert verify.run(prompts(p1="majority"), rollouts, verify.Config()).is_empty()

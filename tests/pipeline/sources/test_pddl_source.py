@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import plugins
-from pipeline.pddl import Literal, execute, read_problem
+from pipeline.pddl.problem import Literal, execute, read_problem
+from pipeline.pddl.wording import Wording
 from pipeline.sources import Prompt, pddl
 from pipeline.verifiers import Rollout, strips
-from pipeline.wording import Wording
 from schemas.errors import InputError, SchemaError
 from schemas.recipe_file import Origin
 

@@ -141,3 +141,9 @@ def test_the_first_mistake_is_the_published_one_but_where_python_refutes_the_lab
     assert len(rows) - len(pairs) >= 273
     assert classes["ours"] == 0
     assert classes["reading"] <= 4
+
+
+@pytest.mark.parametrize("text", ["10 : 4 = 2.5", "10:4 = 2.5", "(10) : 4 = 2.5"])
+def test_a_colon_between_numbers_is_not_read(text: str) -> None:
+    """`10 : 4 = 2.5` was judged as `4 = 2.5`."""
+    assert verify(Task(expression="10 / 4"), Rollout(text)).outcome == "undecided"

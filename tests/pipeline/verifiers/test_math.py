@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.limited import CallFailed
-from pipeline.symbolic import compare
+from pipeline.math_answers.symbolic import compare
 from pipeline.verifiers import Rollout, Verdict
 from pipeline.verifiers.math import Task, near_misses, verify, workers
 

@@ -48,6 +48,20 @@ def test_an_unreached_goal_names_what_is_missing_and_no_step() -> None:
     assert (verdict.reason, verdict.failed_step, verdict.details) == ("goal_not_reached", None, {"unmet": ["(on a b)"]})
 
 
+@pytest.mark.parametrize("joint", ["or", ", or", "/", "or alternatively"])
+def test_a_line_that_leaves_a_choice_of_steps_is_no_answer(joint: str) -> None:
+    """The first of the two steps was taken, so that a plan could hedge."""
+    verdict = judged(f"(pick-up a)\n(stack a b) {joint} (stack a c)")
+    assert (verdict.reason, verdict.details) == ("no_answer", {"unread_line": f"(stack a b) {joint} (stack a c)"})
+
+
+@pytest.mark.parametrize("heading", ["Do this:", "Let me try again:", "Second attempt:", "Alternatively:"])
+def test_a_heading_begins_another_plan(heading: str) -> None:
+    """Plans under such headings were read as one long plan, which failed."""
+    response = f"(pick-up b)\n(stack b c)\nThat does not work.\n{heading}\n(pick-up a)\n(stack a b)"
+    assert judged(response).outcome == ("correct" if "try again" in heading else "undecided")
+
+
 def test_it_is_the_object_of_the_step_before_or_the_plan_is_not_read() -> None:
     assert judged("1. Pick up red\n2. Stack it on blue").reason == "goal_reached"
     unclear = judged("1. Pick up red\n2. Stack it on orange\n3. Pick it up")
@@ -94,10 +108,12 @@ def test_an_explanation_that_restates_the_plan_is_not_more_plan(after: str) -> N
         "Plan: (pick-up b) (stack b a)\nPlan: (pick-up a) (stack a b)",
         "| 1 | (pick-up b) |\n\n| 1 | (pick-up a) |\n| 2 | (stack a b) |",
         "1. Pick up blue\n2. Stack blue on red\n\nAlternatively:\n1. Pick up red\n2. Stack red on blue",
+        f"[PLAN]\n{GOOD}\n[PLAN END]\nA better plan:\n[PLAN]\npick up the blue block\n[PLAN END]",
     ],
 )
 def test_a_right_plan_among_wrong_ones_is_never_picked(response: str) -> None:
-    assert judged(response).reason == "ambiguous"
+    verdict = judged(response)
+    assert (verdict.outcome, verdict.reason) == ("undecided", "ambiguous")
 
 
 def test_several_plans_that_all_reach_the_goal_are_right_and_count_as_the_longest() -> None:
@@ -152,11 +168,6 @@ def test_a_change_that_still_reaches_the_goal_is_no_near_miss() -> None:
     dropped = [made.response for made in near_misses(task, "(pick-up a)\n(put-down a)") if made.kind == "dropped_step"]
     assert dropped == ["(put-down a)"]
     assert list(near_misses(task, "no plan")) == []
-
-
-def test_different_plans_are_ambiguous_even_if_one_is_right() -> None:
-    verdict = judged(f"[PLAN]\n{GOOD}\n[PLAN END]\nA better plan:\n[PLAN]\npick up the blue block\n[PLAN END]")
-    assert (verdict.outcome, verdict.reason) == ("undecided", "ambiguous")
 
 
 def test_the_plan_that_is_called_corrected_counts_where_it_comes_last() -> None:

@@ -1,11 +1,11 @@
 """Whether numbers are equal: exactly, with their percent signs and units, in bases, ratios and times of day."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from pipeline.quantities import Based, Clock, Quantity, Ratio
-from pipeline.units import NO_UNIT, conversion, same_unit
-from pipeline.values import Expression, Value
+from pipeline.math_answers.quantities import Based, Clock, Quantity, Ratio
+from pipeline.math_answers.units import NO_UNIT, conversion, same_unit
+from pipeline.math_answers.values import Expression, Value
 
 MIN_ROUNDED_DIGITS = 3
 """Digits that a rounded number must have, where rounding does not matter."""
@@ -27,8 +27,18 @@ class Rules:
     order: bool | None = None
 
 
-def equal_quantities(wanted: Quantity, found: Quantity, rules: Rules) -> bool:
-    """Whether two numbers are equal, percent signs and units included."""
+def equal_quantities(wanted: Quantity, found: Quantity, rules: Rules) -> bool | None:
+    """Whether two numbers are equal, percent signs and units included.
+
+    None where they are but for a "million": 5 may be said of millions, which the question alone tells.
+    """
+    if _are_equal(wanted, found, rules):
+        return True
+    bare = [replace(number, value=number.value / number.times) for number in (wanted, found)]
+    return None if wanted.times != found.times and _are_equal(bare[0], bare[1], rules) else False
+
+
+def _are_equal(wanted: Quantity, found: Quantity, rules: Rules) -> bool:
     factor = unit_factor(wanted, found, rules)
     if factor is None:
         return False

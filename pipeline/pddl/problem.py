@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pipeline.pddl_forms import PddlError as PddlError
-from pipeline.pddl_forms import contents, head, sections, shown, supertypes, type_closure, typed
+from pipeline.pddl.forms import PddlError, contents, head, sections, shown, supertypes, type_closure, typed
 
 GOAL_REACHED = "goal_reached"
 GOAL_NOT_REACHED = "goal_not_reached"

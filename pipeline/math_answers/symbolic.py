@@ -68,7 +68,7 @@ def _compared(gold: str, answer: str, tolerance: float) -> bool | None:
     wanted, found = _parsed(gold, capitals), _parsed(answer, capitals)
     if wanted is None or found is None:
         return None
-    apart = difference(wanted, found)
+    apart = _difference(wanted, found)
     if apart is not None and (tolerance or apart <= SAME or apart > ROUNDED):
         return bool(apart <= max(tolerance, SAME))
     is_claimed = verify(wanted, found, timeout_seconds=None, raise_on_error=True, allow_set_relation_comp=True)
@@ -90,7 +90,7 @@ def _evaluate_numbers(*sides: Any) -> None:
                 N(part)
 
 
-def difference(one: Any, other: Any) -> float | None:
+def _difference(one: Any, other: Any) -> float | None:
     """The largest relative difference of two expressions, with their variables at the points; None without values."""
     from sympy import Expr, I, N, Rational
 
@@ -107,7 +107,7 @@ def difference(one: Any, other: Any) -> float | None:
     return max(found) if len(found) >= min(2, len(variables) + 1) else None
 
 
-def _parsed(text: str, capitals: frozenset[str] = frozenset()) -> Any:
+def _parsed(text: str, capitals: frozenset[str]) -> Any:
     """A text as sympy has it, where some capitals are no small letters; None where it cannot be read."""
     from math_verify import parse
     from math_verify.parser import LatexExtractionConfig

@@ -6,8 +6,8 @@ from fractions import Fraction
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from pipeline.answers import number
-from pipeline.equations import Part, Unreadable, chains, closed, evaluate, tokens_of, values_within
+from pipeline.arithmetic.equations import Part, Unreadable, chains, closed, evaluate, tokens_of, values_within
+from pipeline.plain_values import number
 
 WRONG_VALUE = "wrong_value"
 WRONG_COPY = "wrong_copy"

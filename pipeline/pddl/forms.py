@@ -49,6 +49,7 @@ def _read(text: str, kind: str) -> list[Any]:
 
 
 def head(form: Any) -> str:
+    """The name that a form begins with; PddlError where it has none."""
     if not isinstance(form, list) or not form or not isinstance(form[0], str):
         raise PddlError(f"wanted a form (NAME ...), found {shown(form)}")
     return form[0]
@@ -98,6 +99,7 @@ def type_closure(declared: list[tuple[str, tuple[str, ...]]]) -> dict[str, froze
 
 
 def supertypes(name: str, types: dict[str, frozenset[str]]) -> frozenset[str]:
+    """A type with all types above it, out of `type_closure`; PddlError where it is not declared."""
     if name not in types:
         raise PddlError(f"type {name!r} is not declared")
     return types[name]

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 
-from pipeline.multiple_choice import LETTERS, choice
-from pipeline.quantities import Quantity, Ratio
-from pipeline.values import Items, Named, Unreadable, Words, read
+from pipeline.math_answers.multiple_choice import LETTERS, choice
+from pipeline.math_answers.quantities import Quantity, Ratio
+from pipeline.math_answers.values import Items, Named, Unreadable, Words, read
 
 ONE_DIGIT = "one_digit"
 SIGN_FLIPPED = "sign_flipped"

@@ -1,8 +1,8 @@
 """Plans that a response writes as JSON: a list of actions, each a text, a list of words or an object.
 
 Covers: `["(pick-up a)", "stack(a, b)"]`, `[["pick-up", "a"], ...]`, `[{"action": "stack", "args": ["a", "b"]}, ...]`
-and such a list under `plan`, `actions`, `steps`, `solution` or `answer`. The JSON is the whole text, or one code fence
-in it with no other fence.
+and such a list, or the plan as one text, under `plan`, `actions`, `steps`, `solution` or `answer`. The JSON is the
+whole text, or one code fence in it with no other fence.
 """
 
 import json
@@ -31,7 +31,8 @@ def lines_of_json(text: str) -> list[str] | None:
     except (ValueError, RecursionError):
         return None
     if isinstance(read, Mapping):
-        read = next((read[key] for key in _LISTS if isinstance(read.get(key), list)), None)
+        found = [read[key] for kind in (list, str) for key in _LISTS if isinstance(read.get(key), kind)]
+        read = found[0].splitlines() if found and isinstance(found[0], str) else next(iter(found), None)
     if not isinstance(read, list):
         return None
     lines = [_line(item) for item in read]
@@ -40,7 +41,7 @@ def lines_of_json(text: str) -> list[str] | None:
 
 def _json_in(text: str) -> str | None:
     """The part of a text that may be JSON."""
-    if len(text) > MAX_CHARS or "[" not in text:
+    if len(text) > MAX_CHARS or ("[" not in text and "{" not in text):
         return None
     fences = _FENCE.findall(text) if text.count("```") == 2 else []
     source = fences[0].strip() if fences else text.strip()

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipeline.answers import same_text
-from pipeline.equal_numbers import Rules, equal_forms, equal_quantities, plain_texts, rounding, unit_factor
-from pipeline.quantities import Based, Clock, Quantity
-from pipeline.values import Expression, Items, Named, Value, Words, read
+from pipeline.math_answers.equal_numbers import Rules, equal_forms, equal_quantities, plain_texts, rounding, unit_factor
+from pipeline.math_answers.quantities import Based, Clock, Quantity
+from pipeline.math_answers.values import Expression, Items, Named, Value, Words, read
+from pipeline.plain_values import same_text
 
 MAX_UNORDERED = 60
 """Most values of a set, or of a list without order, which are compared each with each."""
@@ -21,6 +21,7 @@ Compare = Callable[[str, str, float], bool | None]
 """Whether two expressions are equal, gold first, within a relative tolerance; None where that cannot be told."""
 
 _RELATION = re.compile(r"[=<>≤≥]|\\(?:le|ge|lt|gt|neq?|leq|geq)(?![a-z])")
+_INEQUALITY = re.compile(r"[<>≤≥]|\\(?:le|ge|lt|gt|leq|geq)(?![a-z])")
 _read = lru_cache(maxsize=4096)(read)
 
 
@@ -44,6 +45,7 @@ class _Comparison:
     depth: int = 0
 
     def texts(self, gold: str, answer: str) -> bool | None:
+        """Whether the values of two texts are equal; Unreadable where one says none."""
         wanted, found = _read(gold), _read(answer)
         if isinstance(wanted, Quantity) and isinstance(found, Quantity):
             return equal_quantities(wanted, found, self.rules)
@@ -80,8 +82,11 @@ class _Comparison:
                 return self._inner(wanted.items[0], found_text)
             if isinstance(found, Items) and len(found.items) == 1:
                 return self._inner(wanted_text, found.items[0])
+            if any(isinstance(side, Items) and _INEQUALITY.search(" ".join(side.items)) for side in (wanted, found)):
+                return None
             is_symbolic = isinstance(wanted, Expression) or isinstance(found, Expression)
             return self.compare(wanted_text, found_text, 0.0) if is_symbolic else False
+        found = _by_name(wanted, found)
         wanted, found = _as_vectors(wanted, found)
         if not (self.rules.is_loose or _compatible(wanted, found)):
             return False
@@ -132,6 +137,8 @@ class _Comparison:
         if not (isinstance(wanted, Words) and isinstance(found, Words)):
             words = wanted if isinstance(wanted, Words) else found
             may_be_product = isinstance(words, Words) and len(words.text) <= 3
+            if isinstance(words, Words) and words.text[:1].isdigit():
+                return None  # "5 hours 30 minutes" and "5 thirds" are amounts that are not read
             is_symbolic = isinstance(wanted, Expression) or isinstance(found, Expression)
             return self.compare(wanted_text, found_text, 0.0) if is_symbolic and may_be_product else False
         if self.rules.case and wanted.text.casefold() == found.text.casefold():
@@ -159,6 +166,15 @@ class _Comparison:
             for one in plain_texts(wanted, self.rules)
             for other in plain_texts(found, self.rules)
         )
+
+
+def _by_name(wanted: Items, found: Items) -> Items:
+    """Values of x, y and z in this order where the gold answer does not name its own: `y = 3, x = 2` is (2, 3)."""
+    named = {value.name: item for item in found.items if isinstance(value := _read(item), Named)}
+    is_named = any(isinstance(_read(item), Named) for item in wanted.items)
+    if is_named or len(named) != len(found.items) or not named.keys() <= {"x", "y", "z"}:
+        return found
+    return Items(found.brackets, tuple(named[name] for name in sorted(named)))
 
 
 def _as_vectors(wanted: Items, found: Items) -> tuple[Items, Items]:

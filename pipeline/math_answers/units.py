@@ -45,8 +45,25 @@ _KNOWN = {
 # The word "pounds" stands for money as well as for mass, so that the sign has to be the same unit.
 _PREFIXES = {"$": "usd", "€": "eur", "£": "pound", "¥": "jpy"}
 _POWER_WORDS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "squared": 2, "cubed": 3}
+MULTIPLES = {
+    "dozen": 12, "hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+}  # fmt: skip
+"""Words between a number and its unit that multiply it."""
+MULTIPLE = re.compile(rf"\s*\b({'|'.join(MULTIPLES)})s?\b(?:\s+of\b)?", re.IGNORECASE)
 _OVER = re.compile(r"\s*/\s*|\s+(?:per|an?|each|every)\s+")
 _WORD = re.compile(r"([a-z]+)\.?(?:\s*\^?\s*\{?([23])\}?)?")
+
+
+def multiple(words: str) -> tuple[int, str]:
+    """What the words behind a number multiply it by, and the rest of them.
+
+    >>> multiple(" million dollars"), multiple(" eggs")
+    ((1000000, ' dollars'), (1, ' eggs'))
+    """
+    times = 1
+    while match := MULTIPLE.match(words):
+        times, words = times * MULTIPLES[match[1].lower()], words[match.end() :]
+    return times, words
 
 
 class Measure(NamedTuple):

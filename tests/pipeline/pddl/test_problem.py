@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.pddl import Execution, PddlError, Problem, Step, execute, read_problem
+from pipeline.pddl.forms import PddlError
+from pipeline.pddl.problem import Execution, Problem, Step, execute, read_problem
 
 DOMAIN = """(define (domain gripper) ; a comment (with parentheses
   (:requirements :strips :typing :negative-preconditions :equality)

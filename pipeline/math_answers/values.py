@@ -9,9 +9,9 @@ import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pipeline.answers import MAX_ANSWER_CHARS, tidy
-from pipeline.quantities import DATE, Based, Clock, Quantity, Ratio, based, clock, is_word, quantity, ratio
-from pipeline.units import NO_UNIT, Unit, unit
+from pipeline.math_answers.quantities import DATE, Based, Clock, Quantity, Ratio, based, clock, is_word, quantity, ratio
+from pipeline.math_answers.units import NO_UNIT, Unit, unit
+from pipeline.plain_values import MAX_ANSWER_CHARS, tidy
 
 
 class Unreadable(Exception):
@@ -75,8 +75,9 @@ _FUNCTION = re.compile(r"(?:sin|cos|tan|log|ln|exp|sqrt|pi|alpha|beta|theta|lamb
 _BOLD = re.compile(r"^(\*\*|__|`)(.*)\1$")
 _OR = re.compile(r"\s*(?:,?\s*\\text\s*\{\s*(?:or|and)\s*\}|,?\s+(?:or|and)\s+|\\(?:lor|land|vee|wedge)\b|;)\s*")
 _WITH_UNIT = re.compile(r"(.*\S)\s*\\(?:text|mathrm|mbox)\s*\{([A-Za-z/. ]+)\}(\s*\^\s*\{?[23]\}?)?", re.DOTALL)
+_MINUS = re.compile(r"^(?:\\text\s*\{\s*)?(?:negative|minus)\s*\}?\s*(?=[0-9$.\\])", re.IGNORECASE)
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
-_MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[lcr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
+_MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array)\}(?:\{[lcr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
 
 
 def read(text: str) -> Value:
@@ -101,6 +102,7 @@ def _checked(text: str) -> str:
     text = text.strip()
     while match := _DELIMITED.fullmatch(text) or _BOLD.fullmatch(text):
         text = next(group for group in match.groups()[::-1] if group is not None).strip()
+    text = _MINUS.sub("-", text)
     text = text.replace("\\lbrace", "\\{").replace("\\rbrace", "\\}").replace("−", "-").rstrip(".").lstrip("= ").strip()
     if not text or len(text) > MAX_ANSWER_CHARS:
         raise Unreadable(f"{len(text)} characters, wanted 1 to {MAX_ANSWER_CHARS}")
@@ -143,6 +145,7 @@ def _items(text: str) -> Items | None:
 def _bracketed(text: str) -> Items | None:
     """What stands in one pair of brackets; matrices are rows in brackets in brackets, and { x | ... } is no list."""
     inner = text[1:-1].strip()
+    inner = inner if "," in inner else inner.replace(";", ",")
     parts = _split(inner)
     if not all(parts) or any(sign in inner for sign in ("|", "\\mid", ":")):
         return None

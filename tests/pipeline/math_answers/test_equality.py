@@ -1,7 +1,7 @@
 import pytest
 
-from pipeline.equality import Rules, equal
-from pipeline.values import Unreadable
+from pipeline.math_answers.equality import Rules, equal
+from pipeline.math_answers.values import Unreadable
 
 
 def unsure(gold: str, answer: str, tolerance: float) -> None:

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.expressions import (
+from pipeline.arithmetic.equations import MAX_DEPTH
+from pipeline.arithmetic.expressions import (
     FORBIDDEN_OPERATION,
     MALFORMED,
-    MAX_DEPTH,
     UNREADABLE,
     NotAnExpression,
     read_expression,

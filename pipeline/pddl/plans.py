@@ -9,9 +9,9 @@ back the step right before it ("No, that is not allowed") removes it.
 import re
 from dataclasses import dataclass, field
 
-from pipeline.action_lines import Reader
-from pipeline.action_lists import lines_of_json
-from pipeline.pddl import Step
+from pipeline.pddl.json_plans import lines_of_json
+from pipeline.pddl.plan_lines import Reader
+from pipeline.pddl.problem import Step
 
 MAX_LINE_CHARS = 4_000
 """The rest of a longer line is not read."""
@@ -36,7 +36,11 @@ _INLINE = re.compile(
 )
 """What introduces steps in PDDL on the same line, as in `The plan is: (pick-up a), (stack a b)`."""
 
-_ANNOUNCES = re.compile(r"\b(?:plan|sequence|steps|actions|solution|moves|approach|answer)\b", re.IGNORECASE)
+_ANNOUNCES = re.compile(
+    r"\b(?:plan|sequence|steps|actions|solution|moves|approach|answer|alternative(?:ly)?|attempt|option"
+    r"|version|instead|again|^\W*(?:do|try)\s+this)\b",
+    re.IGNORECASE,
+)
 _EXPLAINS = re.compile(r"\b(?:expla\w+|why|reason\w*|because|works|verif\w+|breakdown|justif\w+)\b", re.IGNORECASE)
 _FINAL = re.compile(
     r"\b(?:final|corrected|revised)\s+(?:\w+\s+)?(?:plan|answer|sequence|solution|steps|actions)\b"
@@ -136,6 +140,8 @@ def _runs(text: str, reader: Reader) -> list[Plan]:
         elif not plans[-1].has_headline:
             plans[-1].intro = plans[-1].intro if plans[-1].steps else heading
             plans[-1].steps += steps
+        if steps and reader.is_choice(line[number_match.end() :] if number_match else line):
+            plans[-1].unread = plans[-1].unread or line.strip()
         last = steps if line.strip() else last
     return plans
 

@@ -1,18 +1,20 @@
 r"""Expressions of whole numbers with + - * and brackets, as people and models write them; read without any `eval`.
 
-Cost is bounded by the length of the text: there are no powers, and brackets nest to a limit.
+Cost is bounded by the length of the text, and by the bounds of what `equations` evaluates.
 """
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
+
+from pipeline.arithmetic.equations import TooLarge, Unreadable, evaluate
 
 MALFORMED = "malformed"
 FORBIDDEN_OPERATION = "forbidden_operation"
 UNREADABLE = "unreadable"
 
 MAX_CHARS = 1_000
-MAX_DEPTH = 40
 
 _TOKEN = re.compile(
     r"(?P<skip>\s+|\\[!,;: ()\[\]]|\\left\b|\\right\b|[$`])|(?P<number>[0-9]+)"
@@ -20,6 +22,8 @@ _TOKEN = re.compile(
     r"|(?P<times>\\?\*|[xX×✕·⋅∙]|\\times\b|\\cdot\b|\\ast\b)|(?P<open>[(\[{])|(?P<close>[)\]}])"
 )
 _SYMBOLS = {"plus": "+", "minus": "-", "times": "*", "open": "(", "close": ")"}
+_BEFORE_NO_SIGN = {"+": "(+-*", "-": "+-*"}
+"""A plus stands behind a term, a minus behind a term or before the first one."""
 
 
 class NotAnExpression(ValueError):
@@ -43,15 +47,20 @@ def read_expression(text: str) -> Expression:
     Expression(value=29, numbers=(3, 5, 8))
     >>> read_expression("3 8 +")
     Traceback (most recent call last):
-    pipeline.expressions.NotAnExpression: malformed
+    pipeline.arithmetic.expressions.NotAnExpression: malformed
     """
     if len(text) > MAX_CHARS or not re.search("[0-9]", text):
         raise NotAnExpression(UNREADABLE)
-    parser = _Parser(list(_tokens(text)))
-    value = parser.sum_of_terms(0)
-    if parser.place < len(parser.tokens):
+    tokens = list(_tokens(text))
+    if any(token in "+-" and before in _BEFORE_NO_SIGN[token] for before, token in pairwise(["(", *tokens])):
         raise NotAnExpression(MALFORMED)
-    return Expression(value, tuple(sorted(parser.numbers)))
+    try:
+        value = evaluate(tokens)
+    except TooLarge:
+        raise NotAnExpression(UNREADABLE) from None
+    except Unreadable:
+        raise NotAnExpression(MALFORMED) from None
+    return Expression(int(value), tuple(sorted(int(token) for token in tokens if token.isdigit())))
 
 
 def _tokens(text: str) -> Iterator[str]:
@@ -66,53 +75,3 @@ def _tokens(text: str) -> Iterator[str]:
             raise NotAnExpression(FORBIDDEN_OPERATION)
         if kind != "skip":
             yield _SYMBOLS.get(kind, match[0])
-
-
-class _Parser:
-    """Recursive descent that evaluates as it goes."""
-
-    def __init__(self, tokens: list[str]) -> None:
-        self.tokens = tokens
-        self.place = 0
-        self.numbers: list[int] = []
-
-    def sum_of_terms(self, depth: int) -> int:
-        if depth > MAX_DEPTH:
-            raise NotAnExpression(UNREADABLE)
-        value = -self._product(depth) if self._skips("-") else self._product(depth)
-        while self._next() in ("+", "-"):
-            value += -self._product(depth) if self._take() == "-" else self._product(depth)
-        return value
-
-    def _product(self, depth: int) -> int:
-        value = self._factor(depth)
-        while self._skips("*") or self._next() == "(":
-            value *= self._factor(depth)
-        return value
-
-    def _factor(self, depth: int) -> int:
-        token = self._take()
-        if token.isdigit():
-            self.numbers.append(int(token))
-            return self.numbers[-1]
-        if token != "(":
-            raise NotAnExpression(MALFORMED)
-        value = self.sum_of_terms(depth + 1)
-        if not self._skips(")"):
-            raise NotAnExpression(MALFORMED)
-        return value
-
-    def _next(self) -> str:
-        """The next token; empty at the end."""
-        return self.tokens[self.place] if self.place < len(self.tokens) else ""
-
-    def _take(self) -> str:
-        token = self._next()
-        self.place += 1
-        return token
-
-    def _skips(self, token: str) -> bool:
-        """Whether this is the next token, which is then taken."""
-        is_next = self._next() == token
-        self.place += is_next
-        return is_next

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.pddl import Action, Literal, Problem
+from pipeline.pddl.problem import Action, Literal, Problem
 from schemas.errors import SchemaError
 
 VARIABLES = "XYZUVWABCDEFGHIJKLMNOPQRST"

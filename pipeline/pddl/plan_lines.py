@@ -3,20 +3,23 @@
 import re
 from collections.abc import Mapping
 
-from pipeline.pddl import Problem, Step
+from pipeline.pddl.problem import Problem, Step
 
 PRONOUN = "it"
 """What stands in a step for an object that the step before it does not tell."""
 
 _LEAD_IN = re.compile(
-    r"""(?:\s|[-+•–—>,:"'{\[\]]|[●▪‣◦·∙○■]|\d+\.\d+:|[a-z][.)]\s|[ivx]{1,4}[.)]\s|x\]
+    r"""(?:\s|[-+•–—>,:"'{\[\]$]|[●▪‣◦·∙○■]|\d+\.\d+:|[a-z][.)]\s|[ivx]{1,4}[.)]\s|x\]
     |(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)(?:ly)?\b
     |(?:next|then|now|after\ that|finally|lastly|and|action|step)\b)*""",
     re.IGNORECASE | re.VERBOSE,
 )
 _JOINT = re.compile(r"(?:[,;.]|[-=]>|→|⇒|\band|\bthen)\s*(?:and\s+|then\s+)*(?:\(?\d{1,3}[.):]+\s*)?$", re.IGNORECASE)
 _LAST_NUMBER = re.compile(r"\(?\b\d{1,3}[.):]+\s*$")
-_BETWEEN_FORMS = re.compile(r"[\W\d]*(?:(?:and|then|next|finally|step)\b[\W\d]*)*", re.IGNORECASE)
+_BETWEEN_FORMS = re.compile(
+    r"[\W\d]*(?:(?:(?:and|then|next|finally|step)\b|(?<=\\)n|(?<=<)br\b)[\W\d]*)*", re.IGNORECASE
+)
+_OR_FORM = re.compile(r"\)[\s,]*(?:\bor\b|/)[\s\w]*\(\s*(?:or\b)?", re.IGNORECASE)
 _WORDS_BETWEEN = frozenset(("on", "onto", "top", "of", "the", "from", "to", "at", "in", "into", "with", "and"))
 _ASIDE = re.compile(r"[(:\[—–]|\s-\s|\b(?:because|since|so|as|which|while|where)\b", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|cannot|unnecessary|impossible)\b|n['’]t\b", re.IGNORECASE)
@@ -70,6 +73,10 @@ class Reader:
         word = _COMMAND.match(line, _LEAD_IN.match(line).end())  # type: ignore[union-attr]
         is_command = word is not None and word[0].lower() not in _NO_COMMANDS and not line.rstrip().endswith(":")
         return is_command and bool(self._mention.search(line)) and not _DENIED.search(line)
+
+    def is_choice(self, line: str) -> bool:
+        """Whether a line leaves open which step is meant: `(put-down a) or (stack a b)`."""
+        return bool(_OR_FORM.search(line)) and len(self.forms(_OR_FORM.sub(") (", line).strip())) > 1
 
     def forms(self, text: str) -> list[Step]:
         """Steps written in PDDL, `(stack a b)`, up to the first word that is none of theirs.

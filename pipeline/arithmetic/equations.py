@@ -12,19 +12,20 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import NamedTuple
 
-MAX_TOKENS = 400
+MAX_TOKENS = 1_000
 """Tokens of one expression."""
 MAX_DEPTH = 40
 MAX_NEIGHBOURS = 20
 MAX_BITS = 4_096
 """Size of a value; a greater one is not computed."""
 MAX_EXPONENT = 100
-MAX_DIGITS = 40
+MAX_DIGITS = 1_000
 
 _TOKEN = re.compile(
     r"(?P<number>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?)|(?P<equals>=)"
     r"|(?P<sign>\*\*|[-+*/^])|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<name>[A-Za-z](?:_?[0-9])?(?![\w'’]))"
-    r"|(?P<word>[^\W_]+)|(?P<strange>[%!°√∑∏²³<>≤≥≠≈~|&]|\\[A-Za-z]+)|(?P<other>\S)"
+    r"|(?P<word>[^\W_]+)|(?P<strange>(?<=[0-9)]):(?=[0-9(])|(?<=[0-9)] ):(?= [0-9(])"
+    r"|[%!°√∑∏²³<>≤≥≠≈~|&]|\\[A-Za-z]+)|(?P<other>\S)"
 )
 _PARTS = frozenset(("number", "equals", "sign", "open", "close", "name", "strange"))
 _SYMBOLS = {"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "\\times": "*", "\\cdot": "*", "\\div": "/"}
@@ -49,6 +50,10 @@ _SIGNS = frozenset("+-*/^")
 
 class Unreadable(ValueError):
     """An expression that is malformed, names what has no value, or would be too large to evaluate."""
+
+
+class TooLarge(Unreadable):
+    """An expression that is too long, too deep or has values too large to be evaluated."""
 
 
 class Part(NamedTuple):
@@ -181,16 +186,17 @@ class _Evaluation:
         self.found: set[Fraction] = set()
 
     def sum_of_terms(self, depth: int) -> Fraction:
+        """The value from here to a bracket that closes, or to what does not fit."""
         if depth > MAX_DEPTH:
-            raise Unreadable("nested too deeply")
+            raise TooLarge("nested too deeply")
         terms = [self._product(depth)]
         while self._next() in ("+", "-"):
             is_minus = self._take() == "-"
             term = self._product(depth)
             terms.append(-term if is_minus else term)
         self._find(terms, operator.add)
-        value = Fraction(0)
-        for term in terms:
+        value = terms[0]
+        for term in terms[1:]:
             value = _bounded(value + term)
         return value
 
@@ -204,8 +210,8 @@ class _Evaluation:
                 raise Unreadable("division by zero")
             factors.append(1 / factor if is_divided else factor)
         self._find(factors, operator.mul)
-        value = Fraction(1)
-        for factor in factors:
+        value = factors[0]
+        for factor in factors[1:]:
             value = _bounded(value * factor)
         return value
 
@@ -225,15 +231,15 @@ class _Evaluation:
         if exponent.denominator != 1 or abs(exponent) > MAX_EXPONENT or (not value and exponent < 0):
             raise Unreadable("a power that is not computed")
         if _bits(value) * abs(exponent) > MAX_BITS:
-            raise Unreadable("too large")
+            raise TooLarge("too large")
         return Fraction(value ** int(exponent))
 
     def _factor(self, depth: int) -> Fraction:
         token = self._take()
         if token[:1].isdigit():
             if len(token) > MAX_DIGITS:
-                raise Unreadable("a number of too many digits")
-            return Fraction(token.replace(",", ""))
+                raise TooLarge("a number of too many digits")
+            return Fraction(int(token)) if token.isdigit() else Fraction(token.replace(",", ""))
         if token in self.names:
             return self.names[token]
         if token != "(":
@@ -264,7 +270,7 @@ class _Evaluation:
 def _evaluated(evaluation: _Evaluation) -> Fraction:
     """The value of all of its tokens."""
     if len(evaluation.tokens) > MAX_TOKENS:
-        raise Unreadable("too long")
+        raise TooLarge("too long")
     value = evaluation.sum_of_terms(0)
     if evaluation.place < len(evaluation.tokens):
         raise Unreadable(f"{evaluation.tokens[evaluation.place]!r} does not fit")
@@ -277,5 +283,5 @@ def _bits(value: Fraction) -> int:
 
 def _bounded(value: Fraction) -> Fraction:
     if _bits(value) > MAX_BITS:
-        raise Unreadable("too large")
+        raise TooLarge("too large")
     return value

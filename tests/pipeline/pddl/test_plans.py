@@ -1,8 +1,8 @@
 import pytest
 
-from pipeline.action_lines import Reader
-from pipeline.actions import Plan, find_plans
-from pipeline.pddl import read_problem
+from pipeline.pddl.plan_lines import Reader
+from pipeline.pddl.plans import Plan, find_plans
+from pipeline.pddl.problem import read_problem
 
 DOMAIN = """(define (domain blocks) (:predicates (on ?x ?y) (held ?x))
   (:action pick-up :parameters (?x) :effect (held ?x)) (:action put-down :parameters (?x) :effect (held ?x))
@@ -99,6 +99,10 @@ FORMS = {
     "wide brackets": "（pick-up a）\n（stack a b）",
     "hyphens that do not break": "pick‑up a\nstack a b",
     "spaces that cannot be seen": "\u200b(pick-up a)\r\n-\u00a0(stack a b)",
+    "escaped line ends": "(pick-up a)\\n(stack a b)",
+    "a text in JSON": '{"plan": "(pick-up a)\\n(stack a b)"}',
+    "line breaks of HTML": "(pick-up a)<br>(stack a b)<br/>",
+    "dollars": "$$(pick-up a)\n(stack a b)$$",
     "upper case": "(PICK-UP A)\n(STACK A B)",
 }
 

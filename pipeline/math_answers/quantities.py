@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipeline.answers import FRACTION, NUMERAL, is_unit, tidy
-from pipeline.units import NO_UNIT, Unit, unit
+from pipeline.math_answers.units import NO_UNIT, Unit, multiple, unit
+from pipeline.plain_values import FRACTION, NUMERAL, is_unit, tidy
 
 MAX_EXPONENT = 100
 
@@ -59,12 +59,16 @@ _NUMERALS = {
 
 @dataclass(frozen=True)
 class Quantity:
-    """An exact number with its percent sign and unit; `decimals` are the digits behind its decimal point."""
+    """An exact number with its percent sign and unit; `decimals` are the digits behind its decimal point.
+
+    `times` is what a word such as "million" behind it has multiplied it by.
+    """
 
     value: Fraction
     is_percent: bool = False
     unit: Unit = NO_UNIT
     decimals: int | None = None
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def quantity(text: str) -> Quantity | None:
 
 def _quantity(match: re.Match[str], sign: str) -> Quantity | None:
     found = {name: value for name, value in match.groupdict().items() if value}
-    words = found.get("unit", "")
+    times, words = multiple(found.get("unit", ""))
     named = unit(words.strip().rstrip("."), sign)
     if words.strip() and not _is_unit(words, named):
         return None
@@ -126,10 +130,9 @@ def _quantity(match: re.Match[str], sign: str) -> Quantity | None:
     if value is None:
         return None
     _, point, digits = found.get("whole", "").partition(".")
-    is_decimal = point and not {"over", "below", "top", "top1", "power", "ten", "ten1"} & found.keys()
-    return Quantity(
-        -value if found.get("sign") == "-" else value, "percent" in found, named, len(digits) if is_decimal else None
-    )
+    is_decimal = point and times == 1 and not {"over", "below", "top", "top1", "power", "ten", "ten1"} & found.keys()
+    value *= -times if found.get("sign") == "-" else times
+    return Quantity(value, "percent" in found, named, len(digits) if is_decimal else None, times)
 
 
 def _is_unit(text: str, named: Unit) -> bool:

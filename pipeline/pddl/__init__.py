@@ -1,0 +1,1 @@
+"""The planning language PDDL: problems, their wording, and the plans that responses write for them."""
