@@ -60,6 +60,8 @@ What is known of a right answer:
 {reference}
 </{mark}>
 """
+_BACKSLASH = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\')
+"""An escape that JSON knows, or a backslash that a model forgot to double, as in `\\sqrt`."""
 _READER = json.JSONDecoder(strict=False)
 _MAX_STARTS = 1_000
 
@@ -131,7 +133,7 @@ def read_judgement(text: str) -> str | None:
     >>> read_judgement('So {"reason": "6 * 7 = 42", "verdict": "correct"}'), read_judgement("correct")
     ('correct', None)
     """
-    text = split_thinking(text)[1][-20_000:]
+    text = _BACKSLASH.sub(lambda found: found[1] or r"\\", split_thinking(text)[1][-20_000:])
     said, place = None, 0
     for start in islice(re.finditer(r"\{", text), _MAX_STARTS):
         if start.start() < place:

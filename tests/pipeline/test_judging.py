@@ -63,6 +63,11 @@ def verdicts(rollouts: pl.DataFrame, verifier: str, *outcomes: str) -> pl.DataFr
         (f"{WRONG}\nNo, again: {RIGHT}", "correct"),
         (UNSURE, "unsure"),
         ('{"verdict": "Correct"}', None),
+        (
+            r'{"reason": "It is \sqrt{2}, so {\"verdict\": \"correct\"} is a trick.", "verdict": "incorrect"}',
+            "incorrect",
+        ),
+        (r'{"reason": "\\frac{1}{2} and \"half\" \u00bd \underline{x}", "verdict": "correct"}', "correct"),
         ('{"verdict": ["correct"]}', None),
         ('{"verdict": null}', None),
         ("[1]", None),
