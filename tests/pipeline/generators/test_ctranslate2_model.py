@@ -21,7 +21,7 @@ from pipeline.local_model.model import LocalModel
 from pipeline.template import load_template
 from schemas.errors import InputError, RecipeError
 from schemas.recipe_file import Origin
-from schemas.tables import Plans, polars_schema
+from schemas.tables import Plans, Prompts, frame_of, polars_schema
 
 ROOT = Path(__file__).resolve().parents[3]
 TINY = ROOT / "data/models/tiny"
@@ -181,9 +181,8 @@ def test_a_caller_that_gives_up_does_not_wait_for_the_answer(stop: list[str], mo
 
 
 def test_a_stage_that_is_stopped_after_one_row_gets_no_more() -> None:
-    prompts = pl.DataFrame(
-        {"prompt_id": ["p"], "source": ["s"], "source_key": ["1"], "messages": [[{"role": "user", "content": PROBLEM}]]}
-    )
+    prompt = {"prompt_id": "p", "source": "s", "source_key": "1", "messages": [{"role": "user", "content": PROBLEM}]}
+    prompts = frame_of(Prompts, [prompt])
     owed = pl.DataFrame(
         {"rollout_id": [f"{i:032}" for i in range(40)], "prompt_id": "p", "arm": "solve", "phase": "screen"}
     ).with_row_index("sample_index")
