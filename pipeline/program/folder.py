@@ -59,7 +59,7 @@ def has_too_many_names(process: int, size: int) -> bool:
     """Whether a process of a sandbox has more than MAX_FILES in its own /tmp, a file system of `size` bytes."""
     for each in _with_children(process):
         with suppress(OSError):
-            found = os.statvfs(f"/proc/{each}/root/tmp")
+            found = os.statvfs(Path(f"/proc/{each}", "root", "tmp"))
             if found.f_blocks * found.f_frsize == size and found.f_files - found.f_ffree > MAX_FILES:
                 return True
     return False
@@ -76,6 +76,9 @@ def _with_children(process: int) -> Iterator[int]:
 def remove(folder: Path) -> None:
     """Remove a folder whose program is gone. Folders in folders are brought up, so that none is too deep."""
     prefix, numbers = os.urandom(8).hex(), count()
+    with suppress(OSError):
+        folder.rmdir()  # mostly it is empty; this needs no descriptor, of which there may be none left
+        return
     with suppress(OSError):
         os.chmod(folder, stat.S_IRWXU)
         while entries := _entries(folder):

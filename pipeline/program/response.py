@@ -10,12 +10,15 @@ from typing import NamedTuple
 
 from pipeline.thinking import split_thinking
 
-_FENCE = re.compile(r"^([ \t]*)(```+|~~~+)[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
+_FENCE = re.compile(r"^([ \t]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?)(```+|~~~+)[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
 _PYTHON = re.compile(r"(?:py(?:thon)?[\d.]*)?", re.IGNORECASE)
 _ANSWER = re.compile(r"^[ \t]*<answer>", re.MULTILINE | re.IGNORECASE)
 _ANSWER_END = re.compile(r"</answer>", re.IGNORECASE)
 _CODE = re.compile(r"^[ \t]*(?:(?:async[ \t]+)?def|class|return|import|from|for|while|if|with|try|@)\b", re.MULTILINE)
 _ASSIGNMENT = re.compile(r"^[ \t]*[A-Za-z_][\w.\[\]]{0,60}[ \t]{0,4}[-+*/|&^%]?=[^=\n]", re.MULTILINE)
+_SENTENCE = re.compile(r"^[A-Za-z'’]+(?:,? [A-Za-z'’]+){2}", re.MULTILINE)
+_NO_SENTENCE = re.compile(r"assert|raise|not|lambda|del|global|nonlocal|yield|await")
+_TAG = re.compile(r"^[ \t]*(?:</?[a-z]+>|\[/?[A-Z]+\])", re.MULTILINE)
 
 
 class Code(NamedTuple):
@@ -61,7 +64,7 @@ def _blocks(answer: str) -> Iterable[str]:
     for mark in _FENCE.finditer(answer):
         if opened is None:
             opened = mark
-        elif mark[2].startswith(opened[2]) and not mark[3] and len(mark[1]) <= len(opened[1]) + 3:
+        elif mark[2].startswith(opened[2]) and not (mark[3] or mark[1].strip()) and len(mark[1]) < len(opened[1]) + 4:
             yield from _block(opened, answer[opened.end() + 1 : mark.start()])
             opened = None
     if opened:
@@ -69,7 +72,7 @@ def _blocks(answer: str) -> Iterable[str]:
 
 
 def _block(opened: re.Match[str], text: str) -> Iterable[str]:
-    """The text behind a fence, without the fence's indentation where it has that, if it is Python and anything at all."""
+    """The text behind a fence, without the fence's indentation, if it is Python and anything at all."""
     lines = [line for line in text.split("\n") if line.strip()]
     if _PYTHON.fullmatch(opened[3]) and lines:
         depth = min(len(opened[1]), *(len(line) - len(line.lstrip(" \t")) for line in lines))
@@ -77,9 +80,12 @@ def _block(opened: re.Match[str], text: str) -> Iterable[str]:
 
 
 def looks_like_code(text: str) -> bool:
-    """Whether text that is no Python was at least meant to be: some line of it begins as code does.
+    """Whether text that is no Python was meant to be: some line begins as code does, none as a sentence or tag does.
 
     >>> looks_like_code("def f(:"), looks_like_code("x = (1"), looks_like_code("I cannot help with that.")
     (True, True, False)
     """
-    return bool(_CODE.search(text) or _ASSIGNMENT.search(text))
+    if not (_CODE.search(text) or _ASSIGNMENT.search(text)) or _TAG.search(text):
+        return False
+    sentences = (found[0] for found in _SENTENCE.finditer(text))
+    return all(_CODE.match(one) or _NO_SENTENCE.match(one) for one in sentences)

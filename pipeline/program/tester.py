@@ -179,7 +179,7 @@ def _cases(namespace: dict[str, Any]) -> Iterator[tuple[bool, Callable[[], None]
         if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == "tests":
             if getattr(value, "__unittest_skip__", False):
                 continue
-            yield False, value.setUpClass
+            yield False, value.setUpClass  # type: ignore[attr-defined]
             for case in unittest.defaultTestLoader.loadTestsFromTestCase(value):
                 if not getattr(getattr(case, case._testMethodName), "__unittest_skip__", False):
                     yield True, case.debug

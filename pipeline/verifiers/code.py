@@ -6,10 +6,11 @@ sandbox (`pipeline.sandbox`); the tests run in another process, where its names 
 and no object of its own making is equal to plain data (`pipeline.program`). Changes of arguments arrive, and exceptions
 as the builtin ones they are or derive from.
 
-Does not cover: other libraries, standard input, other processes, the network; tests of what is printed, tests that
-patch the program, coroutines, arguments that are neither plain data nor functions, whether a result is the very object
-that was given. Subclasses of data types (a named tuple) are no data. How well the tests cover the task: what they let
-pass is correct. Several different blocks that could be the answer are ambiguous.
+Does not cover: other libraries (a program that needs one is undecided), standard input, other processes, the network;
+tests of what is printed, tests that patch the program, coroutines, arguments that are neither plain data nor functions,
+`type(...)` of an instance, whether a result is the very object that was given. Subclasses of data types (a named tuple)
+are no data. How well the tests cover the task: what they let pass is correct. Several different blocks that could be
+the answer are ambiguous.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,6 @@
 """Which sandboxes there are, and that what is left when one ends is nothing."""
 
+import json
 import os
 import select
 import tempfile
@@ -68,6 +69,17 @@ def test_the_process_and_its_folder_are_gone_in_the_end(
     assert list(tmp_path.iterdir()) == []
     for end in (requests, to_program, from_program):
         os.close(end)
+
+
+def test_programs_of_several_verifiers_have_users_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set()
+    for process in range(1_000, 1_008):
+        monkeypatch.setattr(os, "getpid", lambda process=process: process)
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        commands = [sandbox._command("bubblewrap", (3, 4), None, 1.0, 2**30) for _ in range(8)]
+        found |= {json.loads(command[-1])[2]["uid"] for command in commands}
+    assert len(found) == 64
+    assert all(sandbox.FIRST_UID <= uid < sandbox.FIRST_UID + sandbox.N_UIDS for uid in found)
 
 
 def test_too_many_files_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,11 @@ from pipeline.program.response import codes, looks_like_code
 
 F = "def f(x):\n    return x\n"
 G = "def f(x):\n    return -x\n"
+IN_DOCSTRING = 'def f(x):\n    """\n    ```\n    f(1)\n    ```\n    """\n'
+
+
+def indented(text: str, by: str) -> str:
+    return "".join(f"{by}{line}" for line in text.splitlines(keepends=True))
 
 
 def fenced(*blocks: str, language: str = "python") -> str:
@@ -33,6 +38,14 @@ def fenced(*blocks: str, language: str = "python") -> str:
         ("```", []),
         (f"<think>{fenced(G)}</think>{fenced(F)}", [F]),
         (f"<think>{fenced(G)}", []),
+        (f"1. So:\n\n    ```python\n{indented(F, '    ')}    ```\n2. Done.", [F]),
+        (f"- ```python\n{indented(F, '  ')}  ```", [F]),
+        (f"- So:\n\t```python\n{indented(F, chr(9))}\t```", [F]),
+        (f"{fenced(G)}\n<answer>\n{fenced(F)}\n</answer>", [F]),
+        (f"<answer>\n{F}</answer>", [f"\n{F}"]),
+        (f"<answer>\n</answer>\n{fenced(F)}", [F]),
+        (fenced(IN_DOCSTRING), [IN_DOCSTRING]),
+        (fenced(F, language="python3.11"), [F]),
         ("", []),
         (" \n", []),
     ],
@@ -50,12 +63,32 @@ def test_prose_is_no_code(text: str) -> None:
     assert not looks_like_code(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [f"Here is the code:\n\n{F}", f"{F}\nIt adds one, as asked.", f"[PYTHON]\n{F}[/PYTHON]", f"<code>\n{F}</code>"],
+)
+def test_code_that_cannot_be_told_from_text_is_none(text: str) -> None:
+    assert not looks_like_code(text)
+
+
 @pytest.mark.parametrize("text", ["    return x +", "x += (1", "import", "a[0].b = ", "text\nfor x in"])
 def test_broken_code_is_meant_to_be_code(text: str) -> None:
     assert looks_like_code(text)
 
 
-@pytest.mark.parametrize("text", ["`" * 10**5, "```\n" * 10**5, " " * 10**5, "a." * 10**5, "\t" * 10**5 + "x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`" * 10**5,
+        "```\n" * 10**5,
+        " " * 10**5,
+        "a." * 10**5,
+        "\t" * 10**5 + "x",
+        "<answer>\n" * 10**5,
+        "a b" * 10**5,
+        "1. " * 10**5,
+    ],
+)
 def test_long_texts_are_read_in_no_time(text: str) -> None:
     assert len(codes(text, ["f"])) <= 10**5
     assert looks_like_code(text) in (True, False)

@@ -3,8 +3,10 @@
 import gzip
 import json
 import os
+import resource
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -140,6 +142,59 @@ RIGHT_PROGRAMS = {
     "an odd way to end": ("def f(x):\n    return x\nif __name__ == '__main__':\n    f(input())", "assert f(1) == 1"),
     "a type": ("f = int", "assert f('3') == 3"),
     "a value": ("answer = [4, 2]", "assert answer == [4, 2]"),
+    "a base class": ("class A: pass\nclass B(A): pass", "assert issubclass(B, A) and not issubclass(A, B)"),
+    "instances in sets": (
+        "class A:\n    def __init__(self, x): self.x = x\n    def __eq__(self, o): return self.x == o.x\n"
+        "    def __hash__(self): return hash(self.x)",
+        "assert len({A(1), A(1), A(2)}) == 2 and hash(A(1)) == hash(A(1))",
+    ),
+    "more operators": (
+        "class V:\n    def __init__(self, x): self.x = x\n    def __lshift__(self, n): return V(self.x << n)\n"
+        "    def __divmod__(self, n): return divmod(self.x, n)\n"
+        "    def __getitem__(self, place): return [1, 2, 3][place]\n"
+        "    def __iadd__(self, n):\n        self.x += n\n        return self",
+        "v = w = V(2)\nv += 5\nassert w.x == 7 and (v << 1).x == 14 and divmod(v, 2) == (3, 1) and v[1:] == [2, 3]\n"
+        "del v.x\nassert not hasattr(v, 'x')",
+    ),
+    "a block that ends in an exception": (
+        "class A:\n    def __enter__(self): return self\n    def __exit__(self, kind, error, trace):\n"
+        "        self.seen = (kind is ValueError, str(error))\n        return True",
+        "a = A()\nwith a:\n    raise ValueError('bad')\nassert a.seen == (True, 'bad')",
+    ),
+    "attributes of an exception": (
+        "class E(Exception):\n    def __init__(self, code): self.code = code\ndef f(x): raise E(x)",
+        "try:\n    f(404)\n    assert False\nexcept E as e:\n    assert e.code == 404",
+    ),
+    "a group of exceptions": (
+        "def f(x): raise ExceptionGroup('several', [ValueError(x)])",
+        "try:\n    f(1)\n    assert False\nexcept ExceptionGroup:\n    pass",
+    ),
+    "a change before an exception": (
+        "def f(x, y):\n    x.append(1)\n    y[0].append(2)\n    raise ValueError",
+        "a, b = [], ([], 3)\ntry:\n    f(a, b)\n    assert False\nexcept ValueError:\n    pass\n"
+        "assert a == [1] and b == ([2], 3)",
+    ),
+    "functions of the tests with names and from threads": (
+        "from concurrent.futures import ThreadPoolExecutor\ndef f(g, xs):\n    with ThreadPoolExecutor(8) as pool:\n"
+        "        return list(pool.map(lambda x: g(x, times=2), xs))",
+        "for _ in range(5):\n    assert f(lambda x, times: x * times, list(range(50))) == list(range(0, 100, 2))",
+    ),
+    "a unittest class that prepares": (
+        RIGHT,
+        "import unittest\nclass T(unittest.TestCase):\n    @classmethod\n    def setUpClass(cls): cls.given = 3\n"
+        "    def test_a(self): self.assertEqual(f(self.given), 4)\n    @unittest.skip('later')\n"
+        "    def test_b(self): self.fail()\n@unittest.skip('later')\nclass U(unittest.TestCase):\n"
+        "    def test_c(self): self.fail()",
+    ),
+    "copied files": (
+        "import os, shutil\ndef f(x):\n    os.mkdir('d')\n    open('d/a', 'w').write(x)\n"
+        "    shutil.copy('d/a', 'd/b')\n    shutil.copytree('d', 'e')\n    return open('e/b').read()",
+        "assert f('abc') == 'abc'",
+    ),
+    "devices": (
+        "import os\nopen(os.devnull, 'w').write('x')\ndef f(x): return len(open('/dev/urandom', 'rb').read(x))",
+        "assert f(3) == 3",
+    ),
     "a dataclass": (
         "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass P:\n    x: int = 1",
         "assert P(2).x == 2 and P() == P(1) and str(P()) == 'P(x=1)'",
@@ -207,7 +262,6 @@ WRONG_PROGRAMS = {
     "brackets": ("(" * 100_000, "syntax_error"),
     "a long sum": ("f = " + "1+" * 50_000 + "1", None),
     "a long chain": ("f = a" + ".a" * 60_000, None),
-    "a missing library": ("import numpy", "program_error"),
     "input": ("x = input()", "program_error"),
 }
 
@@ -300,12 +354,33 @@ FORGERIES = {
 @pytest.mark.parametrize("program", FORGERIES.values(), ids=FORGERIES)
 def test_no_forgery_passes(kind: sandbox.Kind, program: str) -> None:
     for test in COMPARED if "Anything" in program or "builtins" in program else COMPARED[:3] + COMPARED[-2:]:
-        verdict = judged(kind, program, test)
+        verdict = judged(kind, program, test, timeout_s=10)
         if verdict.outcome == "correct":
             assert test in ("assert isinstance(f(3), int)", "assert type(f(3)) is int")  # where f returns a plain 0
             assert "Anything" not in program
         else:
             assert verdict.outcome == "incorrect", (test, verdict)
+
+
+SWALLOWS = """class A:
+    def __init__(self, *given): pass
+    def __enter__(self): return self
+    def __exit__(self, *error): return True
+    def __getattr__(self, name): return A()
+def f(x):
+    return A()
+"""
+
+
+@pytest.mark.parametrize("made", ["f(3)", "A(3)"])
+@pytest.mark.parametrize(
+    "claim", ["assert y.x == 4", "assert abs(y.x - 4) < 1", "{4: 1}[y.x]", "y.x.lower()", "absent"]
+)
+def test_no_block_swallows_that_a_test_failed(kind: sandbox.Kind, made: str, claim: str) -> None:
+    assert (
+        judged(kind, SWALLOWS, f"with {made} as y:\n    {claim}", prefix="absent = None\ndel absent").outcome
+        == "incorrect"
+    )
 
 
 def test_what_a_test_wants_never_reaches_the_program(kind: sandbox.Kind) -> None:
@@ -347,7 +422,8 @@ for action in (os.unlink, os.rmdir, os.listdir, os.chroot):
     attempt(lambda: action(place + '/secret'))
 attempt(lambda: os.truncate(place + '/secret', 0))
 attempt(lambda: os.open(place + '/secret', os.O_RDONLY | os.O_TRUNC))
-attempt(lambda: os.chmod(place, 0))
+os.chmod(place, 0)
+os.utime(place + '/secret', (0, 0))
 attempt(lambda: os.setuid(0))
 """
     verdict = judged(kind, program)
@@ -356,6 +432,8 @@ attempt(lambda: os.setuid(0))
     assert set(verdict.details["output"].split()) <= {
         "PermissionError", "FileNotFoundError", "NotADirectoryError", "OSError"
     }  # fmt: skip
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "secret").stat().st_mtime > 0
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]
     assert (tmp_path / "secret").read_text() == "hunter2"
 
@@ -386,6 +464,79 @@ def test_other_processes_cannot_be_killed(kind: sandbox.Kind) -> None:
         assert judged(kind, program).reason == "program_error"
         assert victim.poll() is None
         victim.kill()
+
+
+def test_others_cannot_be_killed_by_the_signal_of_a_descriptor(kind: sandbox.Kind) -> None:
+    with subprocess.Popen(["sleep", "60"]) as victim:
+        program = (
+            f"import fcntl, os\nreader, writer = os.pipe()\nfcntl.fcntl(reader, fcntl.F_SETOWN, {victim.pid})\n"
+            "fcntl.fcntl(reader, 10, 9)\nfcntl.fcntl(reader, fcntl.F_SETFL, os.O_ASYNC)\nos.write(writer, b'x')"
+        )
+        assert judged(kind, program).reason == "program_error"
+        assert victim.poll() is None
+        victim.kill()
+
+
+def test_a_program_has_no_place_to_write_but_one(kind: sandbox.Kind) -> None:
+    program = """import os
+for place in ('/', '/dev/', '/dev/shm/', '/coldstart/', '/etc/', '/usr/', '/proc/1/mem', '/proc/self/comm'):
+    try: print(place, os.open(place + 'x' * place.endswith('/'), os.O_RDWR | os.O_CREAT))
+    except OSError: pass
+"""
+    assert "output" not in (judged(kind, program).details or {})
+
+
+FILLS = {
+    "files without a name": (
+        "import os\nkept = []\nwhile True:\n    kept.append(os.open('x', os.O_RDWR | os.O_CREAT))\n    os.unlink('x')\n"
+        "    os.write(kept[-1], bytes(8 * 2**20))"
+    ),
+    "empty files": "import os\nn = 0\nwhile True:\n    n += 1\n    os.close(os.open(str(n), os.O_CREAT | os.O_WRONLY))",
+    "deep folders": "import os\nwhile True:\n    os.mkdir('d' * 99)\n    os.chdir('d' * 99)",
+}
+
+
+@pytest.mark.parametrize("program", FILLS.values(), ids=FILLS)
+def test_files_that_are_hard_to_see_count_and_go(
+    kind: sandbox.Kind, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert judged(kind, program).reason in ("program_error", "disk_limit")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_verifier_that_is_killed_takes_the_program_with_it(kind: sandbox.Kind, tmp_path: Path) -> None:
+    call = (
+        "from pipeline.program.response import Code\nfrom pipeline.verifiers.code import Task, judge_in\n"
+        "program = 'import time\\ndef f(x): time.sleep(300)'\n"
+        f"judge_in({kind!r}, Task(test='f(3)', timeout_s=300), Code(program, True))"
+    )
+    before = program_processes()
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", call], env=environment) as verifier:
+        deadline = time.monotonic() + 60
+        while len(started := program_processes() - before) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        verifier.kill()
+    assert started
+    assert wait_for_end_of(started) == set()
+
+
+def test_without_descriptors_there_is_no_verdict_and_nothing_is_left(
+    kind: sandbox.Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = sorted(os.listdir("/proc/self/fd"), key=int)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for more in range(1, 8):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(before[-1]) + more, limits[1]))
+        try:
+            verdict = judged(kind, RIGHT)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert verdict.reason in ("verifier_error", "all_passed")
+    assert sorted(os.listdir("/proc/self/fd"), key=int) == before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_program_cannot_fill_the_disk(kind: sandbox.Kind) -> None:
@@ -420,6 +571,31 @@ def test_a_failed_test_is_named(kind: sandbox.Kind) -> None:
 def test_tests_that_need_what_cannot_cross_are_no_verdict(kind: sandbox.Kind) -> None:
     verdict = judged(kind, RIGHT, "import io\nassert f(io.StringIO()) == 1")
     assert (verdict.outcome, verdict.reason) == ("undecided", "verifier_error")
+
+
+def test_a_value_that_cannot_cross_is_no_expected_exception(kind: sandbox.Kind) -> None:
+    test = "try:\n    f(object())\n    assert False\nexcept Exception:\n    pass"
+    assert judged(kind, RIGHT, test).reason == "verifier_error"
+    assert judged(kind, RIGHT, "assert f([1] * 6_000_000) == 1").reason == "verifier_error"
+    assert judged(kind, "def f(x): return 0", ["assert f(3) == 4", test]).reason == "test_failed"
+
+
+@pytest.mark.parametrize(
+    "program", ["import numpy as np\n" + RIGHT, "def f(x):\n    import no_such_library\n    return 4"]
+)
+def test_a_program_that_needs_a_library_that_is_not_there_is_not_wrong(kind: sandbox.Kind, program: str) -> None:
+    verdict = judged(kind, program)
+    assert (verdict.outcome, verdict.reason) == ("undecided", "verifier_error")
+    assert "ModuleNotFoundError: No module named" in str(verdict.details)
+
+
+def test_a_program_may_do_without_a_library(kind: sandbox.Kind) -> None:
+    assert judged(kind, f"try:\n    import numpy\nexcept ImportError:\n    numpy = None\n{RIGHT}").outcome == "correct"
+
+
+@pytest.mark.parametrize("test", ["import numpy\nassert f(3) == 4", "import asyncio\nassert asyncio.run(f(3)) == 4"])
+def test_what_tests_need_and_is_not_there_is_not_the_fault_of_the_program(kind: sandbox.Kind, test: str) -> None:
+    assert judged(kind, RIGHT, test).reason == "verifier_error"
 
 
 def test_tests_that_never_call_the_program_prove_nothing(kind: sandbox.Kind) -> None:
