@@ -74,7 +74,7 @@ def _audit_file(input: str, options: dict[str, Any]) -> None:
 
     if output := options["output"]:
         check_output(output, input)
-    config = _config(options, verifier_settings(options["overrides"]))
+    config = _config(options, verifier_settings(options["overrides"], "audit"))
     _show(audit_rows(read_rows(input, ["id", "task"]), options["verifier"], config, where=input), options)
 
 
@@ -97,7 +97,7 @@ def _audit_run(run_url: str, options: dict[str, Any]) -> None:
     _show(audits, options)
     n_gold = audits.filter(against="gold")["n"].sum()
     say(f"\n{n_gold} of {n_prompts} prompts have a gold answer that could be judged", err=options["as_json"])
-    _show_suspects(suspects, options)
+    _show_suspects(suspects, options | {"run_url": run_url})
 
 
 def _apply(run: "Run", config: "Config", options: dict[str, Any]) -> None:
@@ -156,7 +156,8 @@ def _show_suspects(suspects: "pl.DataFrame", options: dict[str, Any]) -> None:
     queue = suspects.sort("rank")
     brief = queue.head(SHOWN).drop("source", "verifier", "n_models_agree", "tokens_median")
     _show_table("suspects", queue if as_json else brief, as_json=as_json)
-    say(f"{queue.height} suspect keys; `coldstart show PROMPT_ID` shows a prompt with all its answers", err=as_json)
+    show = f"`coldstart show PROMPT_ID --run {options['run_url']}` shows a prompt with all its answers"
+    say(f"{queue.height} suspect keys; {show}", err=as_json)
 
 
 def _show_table(name: str, frame: "pl.DataFrame", *, as_json: bool) -> None:

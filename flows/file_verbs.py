@@ -25,14 +25,15 @@ settings_option = click.option(
 def verify(input: str, output: str, verifier: str | None, workers: int, overrides: tuple[str, ...]) -> None:
     """Judge the responses in a file.
 
-    id, response, reasoning?, verifier, task -> id, outcome, reason, extracted, ...
+    INPUT has id, response, task and verifier (or --verifier); reasoning may be left out. The output has a row each: id,
+    outcome, reason, extracted (the answer as it was read), score, failed_step (from 1) and seconds.
     """
     from pipeline.rows import check_output, read_rows
     from pipeline.verify import Config
     from pipeline.verify_file import verify_rows
 
     check_output(output, input)
-    config = Config(workers=workers, verifiers=verifier_settings(overrides))
+    config = Config(workers=workers, verifiers=verifier_settings(overrides, "verify"))
     frame = read_rows(input, ["id", "response", "task"])
     _write(verify_rows(frame, verifier, config, where=input), output, "outcome")
 
@@ -98,7 +99,7 @@ def dedup(input: str, output: str, id_: str, text: str, keep_by: str | None, **s
     _write(dedup_rows(frame, id=id_, text=text, keep_by=keep_by, where=input, **settings), output, "reason")
 
 
-def verifier_settings(overrides: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def verifier_settings(overrides: tuple[str, ...], verb: str) -> dict[str, dict[str, Any]]:
     """Settings of verifiers by name from `verifiers.NAME.B=C`, checked; RecipeError where one is wrong."""
     from pipeline.resolve import configure_verifiers
     from schemas.errors import RecipeError
@@ -109,7 +110,7 @@ def verifier_settings(overrides: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     if settings or not isinstance(found, dict) or not all(isinstance(table, dict) for table in found.values()):
         wanted = "wanted settings of verifiers, such as verifiers.code.allow_unsandboxed=true"
         raise RecipeError(f"--set {overrides[-1]}: {wanted}")
-    configure_verifiers(found, Origin("coldstart verify", overrides=overrides))
+    configure_verifiers(found, Origin(f"coldstart {verb}", overrides=overrides))
     return found
 
 

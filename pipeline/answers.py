@@ -14,7 +14,7 @@ MAX_FINAL_GAP = 120
 
 _BOX = re.compile(r"\\f?boxed\s*\{")
 _HASHES = re.compile(r"####[ \t]*([^\n#]+)")
-_PHRASE = re.compile(r"\banswer\b[\s*_]*(?:is\b|:|=)[\s*_:=]*(?=([^\n]{1,301}))", re.IGNORECASE)
+_PHRASE = re.compile(r"(?<!/)\banswer\b[\s*_]*(?:is\b|:|=)[\s*_:=]*(?=([^\n]{1,301}))", re.IGNORECASE)
 _NEXT_PHRASE = re.compile(
     r"(?:[\s,;:(*_]|\b(?:so|or|and|but|then|thus|hence|therefore|wait|no|the|an?|my|your|correct|final|right|true)\b)*\Z",
     re.IGNORECASE,

@@ -65,3 +65,7 @@ def test_no_text_breaks_the_reading(text: str) -> None:
 
 def test_a_calculators_note_is_no_part_of_an_answer() -> None:
     assert final_answers("6 * 7 = <<6*7=42>>42.\nThe answer is <<42=42>>42.\n#### 42") == ["42", "42"]
+
+
+def test_points_for_each_answer_are_no_answer() -> None:
+    assert final_answers("24 answers * 2 points/answer = 48 points.\n#### 66") == ["66"]
