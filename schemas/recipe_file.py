@@ -93,10 +93,33 @@ def explain(error: ValidationError, model: type[BaseModel], place: str, at: Sequ
         return f"{place}: unknown key {field!r}{hint}"
     if first["type"] == "missing":
         return f"{place}: {field!r} is missing; it is required"
+    if first["type"] == "union_tag_not_found":
+        return f"{place}: {f'{field}.{_tag_name(first)}'!r} is missing; it is required"
+    if told := _told(first, field):
+        return f"{place}: {told}"
     message = first["msg"].removeprefix("Value error, ")
     said = isinstance(first["input"], dict) or repr(first["input"]) in message
     found = "" if said else f", found {short(first['input'])}"
     return f"{place}: {field + ': ' if field else ''}{message[:1].lower() + message[1:]}{found}"
+
+
+def _told(problem: Any, field: str) -> str:
+    """What is wrong with the kind of a table or the length of a list; empty where it is another problem."""
+    context = problem.get("ctx", {})
+    if problem["type"] == "union_tag_invalid":
+        known = re.findall(r"'([^']*)'", context["expected_tags"])
+        hint = did_you_mean(context["tag"], known)
+        return f"{field}.{_tag_name(problem)}: found {context['tag']!r}, wanted one of {', '.join(known)}{hint}"
+    if problem["type"] == "too_short" and isinstance(problem["input"], list):
+        least, n_items = context["min_length"], context["actual_length"]
+        found = f"found {short(problem['input'])}" if n_items else "found an empty list"
+        return f"{field}: {found}, wanted at least {least} item{'s' if least > 1 else ''}"
+    return ""
+
+
+def _tag_name(problem: Any) -> str:
+    """The key that says which of several tables one is."""
+    return str(problem["ctx"]["discriminator"]).strip("'")
 
 
 def _first(error: ValidationError) -> Any:

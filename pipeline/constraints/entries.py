@@ -10,6 +10,13 @@ from pipeline.constraints.times import clock
 MAX_ENTRIES = 500
 """A schedule of more entries is not read: no task asks for one."""
 MAX_NAME = 200
+ENTRY_KINDS = {
+    "calendar": ("meeting",),
+    "meetings": ("start", "travel", "wait", "meeting"),
+    "trip": ("stay", "travel"),
+    "days": ("day", "travel", "meal", "attraction", "lodging"),
+}
+"""What an entry can be in each form: of another kind, no constraint would see it. In the form `entries`, anything."""
 
 _STATE = re.compile(r"\s*\([^()]{0,80}\)\s*$")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " "})

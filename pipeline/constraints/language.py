@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.constraints import times
 from pipeline.constraints.entries import key, place_key
+from pipeline.constraints.possible import require_kinds, require_options
 from schemas.recipe import Settings
 
 MAX_CONSTRAINTS = 500
@@ -92,23 +93,32 @@ class Selecting(Constraint):
     places: Texts = Field([], description="Only entries at these places; empty: at any.")
 
 
-class HowMany(Selecting):
+class Bounded(Selecting):
+    """A constraint with a smallest and a largest number."""
+
+    at_least: Count = Field(0, description="The fewest or shortest.")
+    at_most: Count | None = Field(None, description="The most or longest; empty: any.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Bounded":
+        if self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"found at_least {self.at_least} and at_most {self.at_most}, wanted at_least no larger")
+        return self
+
+
+class HowMany(Bounded):
     """So many entries, or so many different names or places of them."""
 
     kind: Literal["count"]
     distinct: Literal["", "name", "place"] = Field("", description="What is counted once; empty: every entry.")
     without: Texts = Field([], description="Names or places that do not count.")
-    at_least: Count = Field(0, description="The fewest.")
-    at_most: Count | None = Field(None, description="The most; empty: any number.")
 
 
-class Duration(Selecting):
+class Duration(Bounded):
     """Each of the entries lasts so long."""
 
     kind: Literal["duration"]
     unit: Literal["minutes", "days"] = Field("minutes", description="Days count both ends; of lodging, its nights.")
-    at_least: Count = Field(0, description="The shortest.")
-    at_most: Count | None = Field(None, description="The longest; empty: any.")
     at_least_of: str = Field("", max_length=200, description="The number of the entry's option that is the shortest.")
 
 
@@ -262,6 +272,19 @@ class Task(Settings):
     def option_kinds(self) -> frozenset[str]:
         """The kinds of entries that have options."""
         return frozenset(key(option.kind) for option in self.options)
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Task":
+        for number, rule in enumerate(self.constraints):
+            field = f"constraints.{number}.{rule.kind}"
+            if isinstance(rule, EachDay):
+                for row, need in enumerate(rule.needs):
+                    require_kinds(self.form, f"{field}.needs.{row}.of", [need.of])
+                continue
+            require_kinds(self.form, f"{field}.of", rule.of)
+            if isinstance(rule, Known | SumAtMost):
+                require_options(self.form, field, rule, self.options)
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.constraints.day_plans import listed_days, written_days
-from pipeline.constraints.entries import MAX_ENTRIES, MAX_NAME, Entry, key, place_key
+from pipeline.constraints.entries import ENTRY_KINDS, MAX_ENTRIES, MAX_NAME, Entry, key, place_key
 from pipeline.constraints.language import Task
 from pipeline.constraints.literals import literals
 from pipeline.constraints.prose import Found, meetings, plain, proposed_times, trips
@@ -22,12 +22,6 @@ WRITTEN: dict[str, Callable[[str, Task], Iterator[Found]]] = {
 """The reader of each form in words."""
 KINDS = {"calendar": "meeting", "meetings": "meeting", "trip": "stay"}
 """What an entry is where it does not say."""
-ENTRY_KINDS = {
-    "calendar": ("meeting",),
-    "meetings": ("start", "travel", "wait", "meeting"),
-    "trip": ("stay", "travel"),
-}
-"""What an entry can be: of another kind, no constraint would see it."""
 INSIDE = ("entries", "schedule", "plan", "itinerary", "meetings", "days", "travel_plan")
 """Names under which an object may hold its list."""
 

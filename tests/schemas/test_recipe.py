@@ -176,7 +176,8 @@ class _Square(Settings):
 
 
 class _Drawing(Settings):
-    shapes: list[Annotated[_Circle | _Square, Field(discriminator="kind")]]
+    shapes: list[Annotated[_Circle | _Square, Field(discriminator="kind")]] = Field(min_length=1)
+    corners: list[int] = Field([1, 2], min_length=2)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +188,28 @@ def test_a_misspelt_key_of_a_table_in_a_list_is_told_the_keys_of_its_kind(shape:
     with pytest.raises(ValidationError) as raised:
         _Drawing.model_validate({"shapes": [shape]})
     assert hint in explain(raised.value, _Drawing, "here")
+
+
+@pytest.mark.parametrize(
+    ("drawing", "said"),
+    [
+        (
+            {"shapes": [{"kind": "sqare"}]},
+            "here: shapes.0.kind: found 'sqare', wanted one of circle, square; did you mean 'square'?",
+        ),
+        ({"shapes": [{"kind": 5}]}, "here: shapes.0.kind: found '5', wanted one of circle, square"),
+        ({"shapes": [{"side": 1}]}, "here: 'shapes.0.kind' is missing; it is required"),
+        ({"shapes": []}, "here: shapes: found an empty list, wanted at least 1 item"),
+        (
+            {"shapes": [{"kind": "square", "side": 1}], "corners": [7]},
+            "here: corners: found [7], wanted at least 2 items",
+        ),
+    ],
+)
+def test_a_wrong_kind_or_a_short_list_is_told_in_plain_words(drawing: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        _Drawing.model_validate(drawing)
+    assert explain(raised.value, _Drawing, "here") == said
 
 
 def test_a_misspelt_key_below_a_role_is_told_the_keys_of_its_table() -> None:

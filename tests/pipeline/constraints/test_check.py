@@ -289,3 +289,30 @@ def test_a_name_that_several_options_have_is_the_first_of_them() -> None:
     limit = rule("sum_at_most", "meal", limit=5)
     read = Task.model_validate({"form": "entries", "options": twice, "constraints": [limit]})
     assert broken(read, (Entry("meal", "Two", "Mesa"),)) == []
+
+
+@pytest.mark.parametrize(
+    ("constraint", "breaks"),
+    [
+        (rule("count", "meeting"), False),
+        (rule("count", "meeting", at_least=1), True),
+        (rule("duration", "meeting", at_least=1), False),
+        (rule("window", "meeting", days=[1]), False),
+        (rule("window", "meeting", days=[1], how="covers"), True),
+        (rule("window", "meeting", days=[1], how="overlaps"), True),
+        (rule("no_overlap", "meeting", busy=[MONDAY]), False),
+        (rule("travel", "meeting", minutes=WAYS), False),
+        (rule("route", "day"), True),
+        (rule("place", "meeting", at=["Quay"]), False),
+        (rule("known", "meal"), False),
+        (rule("attribute", "meal", attribute="cuisine", any_of=["Tea"], none_of=["Cafe"]), False),
+        (rule("attribute", "meal", attribute="cuisine", cover=["Tea"]), True),
+        (rule("sum_at_most", "meal", limit=0), False),
+        (rule("all_different", "meal"), False),
+        (rule("each_day", days=1, needs=[{"of": "day"}]), True),
+    ],
+)
+def test_a_constraint_that_selects_no_entry_holds_except_as_the_page_says(
+    constraint: dict[str, Any], breaks: bool
+) -> None:
+    assert (problem(constraint) is not None) == breaks

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.constraints.entries import MAX_ENTRIES
+from pipeline.constraints.entries import ENTRY_KINDS, MAX_ENTRIES
 from pipeline.constraints.language import Task
 from pipeline.constraints.near_misses import rendered
 from pipeline.constraints.reading import find_schedules
@@ -11,7 +11,8 @@ from pipeline.verifiers.constraints import EXAMPLES
 
 def task(form: str) -> Task:
     start = {"place": "Old Town", "time": "9:00AM"}
-    return Task.model_validate({"form": form, "start": start, "constraints": [{"kind": "known", "of": ["x"]}]})
+    rule = {"kind": "all_different", "of": [ENTRY_KINDS.get(form, ("x",))[0]]}
+    return Task.model_validate({"form": form, "start": start, "constraints": [rule]})
 
 
 def read(form: str, text: str) -> list[list[str]]:
@@ -206,3 +207,9 @@ def test_a_schedule_that_is_written_as_json_is_read_as_the_same(given: dict[str,
     read_task = Task.model_validate(given)
     (entries,) = find_schedules(response, read_task)
     assert find_schedules(f"Here:\n```json\n{rendered(entries)}\n```", read_task) == [entries]
+
+
+def test_entries_of_a_kind_that_no_day_plan_has_are_not_read() -> None:
+    meal = '{"kind": "meal", "name": "Plain", "place": "Mesa", "day": 1}'
+    assert read("days", f"[{meal}]") == [["meal Plain: Mesa, day 1"]]
+    assert read("days", f"[{meal.replace('meal', 'restaurant')}]") == []

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
-from pipeline.constraints.language import AnyConstraint, Selecting
+from pipeline.constraints.entries import ENTRY_KINDS
+from pipeline.constraints.language import AnyConstraint, Needs, Option, Selecting
 from pipeline.verifiers import Rollout, Verdict
 from pipeline.verifiers.constraints import EXAMPLES, Task, near_misses, verify
 
@@ -120,7 +122,24 @@ def test_the_page_lists_every_kind_of_constraint_with_its_own_fields() -> None:
         get_args(m.model_fields["kind"].annotation)[0]: set(m.model_fields) - {"kind", *Selecting.model_fields}
         for m in models
     }
-    assert {kind: set(re.findall(r"`(\w+)`", fields)) for kind, fields in rows.items()} == wanted
+    plain = {kind: re.sub(r"\([^)]*\)", "", fields) for kind, fields in rows.items()}
+    assert {kind: set(re.findall(r"`(\w+)`", fields)) for kind, fields in plain.items()} == wanted
+
+
+@pytest.mark.parametrize("model", [*get_args(get_args(AnyConstraint)[0]), Needs], ids=lambda model: model.__name__)
+def test_the_page_lists_the_values_of_every_field_with_the_default_first(model: type[BaseModel]) -> None:
+    for name, field in model.model_fields.items():
+        if name != "kind" and (values := get_args(field.annotation)) and isinstance(values[0], str):
+            assert field.default == values[0]
+            listed = ", ".join(f"`{value}`" if value else '`""`' for value in values)
+            assert re.search(rf"`{name}`(?: \(|: ){listed}\)", PAGE), name
+
+
+def test_the_page_lists_every_field_of_an_option_and_every_kind_of_a_form() -> None:
+    table = PAGE.split("An *option* has these fields:\n\n")[1].split("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(Option.model_fields)
+    for form, kinds in ENTRY_KINDS.items():
+        assert f"`{form}`: {', '.join(f'`{kind}`' for kind in kinds)}" in PAGE.replace("\n", " ")
 
 
 @pytest.fixture(scope="module")
