@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from pipeline import plugins
 from pipeline.spread import spread
-from pipeline.verifiers import GENERATION_ERROR, NOT_RUN, TRUNCATED, VERIFIER_ERROR, Rollout, Verdict
+from pipeline.verifiers import GENERATION_ERROR, MISSING_LIBRARY, NOT_RUN, TRUNCATED, VERIFIER_ERROR, Rollout, Verdict
 from schemas.errors import BackendError, SchemaError
 from schemas.messages import short
 from schemas.recipe import Settings
@@ -135,8 +135,13 @@ def run(prompts: pl.DataFrame, rollouts: pl.DataFrame, config: Config) -> pl.Dat
 
 
 def failure(row: Mapping[str, Any]) -> str | None:
-    """Why a verdict counts towards max_error_rate: only where the verifier itself failed."""
-    return f"{row['verifier']}: {row['details']}" if row["reason"] == VERIFIER_ERROR else None
+    """Why a verdict counts towards max_error_rate: only where the verifier itself failed.
+
+    A program that imports what is not there cannot be judged either, but its model chose to.
+    """
+    if row["reason"] != VERIFIER_ERROR or MISSING_LIBRARY in json.loads(row["details"] or "{}"):
+        return None
+    return f"{row['verifier']}: {row['details']}"
 
 
 def latest(verdicts: pl.DataFrame) -> pl.DataFrame:

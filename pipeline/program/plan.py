@@ -12,6 +12,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipeline.program.assembly import is_empty
+from pipeline.program.tester import groups
+
+ALLOW_INCOMPLETE_INPUT = 0x4000
+"""The flag by which Python's own prompt tells text that may go on from text that is wrong."""
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What the parser raises for text that is no Python."""
 
 
 class Plan(NamedTuple):
@@ -37,9 +43,11 @@ class Plan(NamedTuple):
 
 
 def plan_of(prefix: str, tests: str | tuple[str, ...], entry_point: str) -> Plan:
-    """Read the trusted texts of a task. Raises ValueError where the tests are no Python, or test nothing."""
+    """Read the trusted texts of a task. Raises ValueError where one is no Python."""
     texts = (tests,) if isinstance(tests, str) else tests
-    trees = [ast.parse(one) for one in texts]
+    is_list = not isinstance(tests, str)
+    _refuse_broken(prefix)
+    trees = [_test_tree(text, f"test {n}" if is_list else "test") for n, text in enumerate(texts, 1)]
     begun = _prefix_tree(prefix)
     completes = _completes(begun, entry_point)
     kept = [node for node in begun.body if not isinstance(node, ast.ClassDef) and not is_empty(node)]
@@ -53,7 +61,7 @@ def plan_of(prefix: str, tests: str | tuple[str, ...], entry_point: str) -> Plan
     return Plan(
         prefix=prefix,
         tests=texts,
-        is_list=not isinstance(tests, str),
+        is_list=is_list,
         entry_point=entry_point,
         completes=completes,
         trusted=trusted,
@@ -62,6 +70,54 @@ def plan_of(prefix: str, tests: str | tuple[str, ...], entry_point: str) -> Plan
         modules=tuple(sorted(modules)),
         uncalled=tuple(_uncalled(trees)),
     )
+
+
+def has_test(plan: Plan) -> bool:
+    """Whether anything in the tests is one: each text of a list is."""
+    if plan.is_list:
+        return bool(plan.tests)
+    tree = ast.parse(plan.tests[0])
+    calls_check = bool(plan.entry_point) and "check" in plan.uncalled
+    return (
+        any(is_test for is_test, _ in groups(tree.body))
+        or calls_check
+        or any(name.startswith("test") for name in plan.uncalled)
+        or _has_case(tree)
+    )
+
+
+def _has_case(tree: ast.Module) -> bool:
+    """Whether a class derives from another and one has a test method; from which one is known when the tests run."""
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    names = [str(getattr(item, "name", "")) for node in classes for item in node.body]
+    return any(node.bases for node in classes) and any(name.startswith(("test", "runTest")) for name in names)
+
+
+def _test_tree(text: str, place: str) -> ast.Module:
+    try:
+        symtable.symtable(text, "tests", "exec")
+        return ast.parse(text)
+    except SyntaxError as error:
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise ValueError(f"{place}{line}: found what is no Python ({error.msg})") from None
+    except UNREADABLE as error:
+        raise ValueError(f"{place}: found what is no Python ({type(error).__name__}: {error})") from None
+
+
+def _refuse_broken(prefix: str) -> None:
+    """Raise ValueError for a prefix that no response can complete; one may end within a statement."""
+    wanted = "wanted code, or code that ends in a function without a body"
+    text = prefix.rstrip()
+    try:
+        compile(text, "prefix.py", "exec", ast.PyCF_ONLY_AST | ALLOW_INCOMPLETE_INPUT)
+    except SyntaxError as error:
+        lines = text.split("\n")
+        is_at_end = (error.lineno or 0, error.offset or 0) > (len(lines), len(lines[-1]))
+        if error.msg != "incomplete input" and (isinstance(error, IndentationError) or not is_at_end):
+            line = f" at line {error.lineno}" if error.lineno else ""
+            raise ValueError(f"prefix: found what is no Python{line} ({error.msg}), {wanted}") from None
+    except UNREADABLE as error:
+        raise ValueError(f"prefix: found what is no Python ({type(error).__name__}: {error}), {wanted}") from None
 
 
 def _prefix_tree(prefix: str) -> ast.Module:

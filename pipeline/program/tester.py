@@ -8,6 +8,7 @@ import _ast
 import json
 import os
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -103,8 +104,8 @@ class _Tester:
         """The tests in their order, those that are functions or classes last; False with what only prepares them."""
         for text in self.plan["tests"]:
             tree = compile(text, "tests.py", "exec", ONLY_AST)
-            groups = [(True, tree.body)] if self.plan["is_list"] else _groups(tree.body)
-            for is_test, group in groups:
+            parts = [(True, tree.body)] if self.plan["is_list"] else groups(tree.body)
+            for is_test, group in parts:
                 compiled = compile(_ast.Module(body=group, type_ignores=[]), "tests.py", "exec")
                 yield is_test, partial(exec, compiled, self.namespace)
         entry_point = self.plan["entry_point"]
@@ -140,6 +141,7 @@ class _Tester:
             "is_syntax_error": isinstance(error, SyntaxError),
             "is_exit": isinstance(error, SystemExit),
             "cannot_judge": self.link.cannot_cross or self._lacks(error),
+            "missing_library": _missing_library(error) if error is self.link.last_raised else "",
         }
 
     def _lacks(self, error: BaseException | None) -> str:
@@ -150,7 +152,15 @@ class _Tester:
         return ""
 
 
-def _groups(body: list[_ast.stmt]) -> Iterator[tuple[bool, list[_ast.stmt]]]:
+def _missing_library(error: BaseException | None) -> str:
+    """The library that an exception says is not there, or empty: the name is only in its text once it has crossed."""
+    if not isinstance(error, ModuleNotFoundError):
+        return ""
+    found = re.match(r"No module named '([\w.]{1,100})'", _text(error).partition(": ")[2])
+    return found[1] if found else "unknown"
+
+
+def groups(body: list[_ast.stmt]) -> Iterator[tuple[bool, list[_ast.stmt]]]:
     """Statements up to and with each assertion, call, loop or block at the top; False with those after the last."""
     group: list[_ast.stmt] = []
     for statement in body:
@@ -158,7 +168,7 @@ def _groups(body: list[_ast.stmt]) -> Iterator[tuple[bool, list[_ast.stmt]]]:
             continue
         group.append(statement)
         is_call = isinstance(statement, _ast.Expr) and isinstance(statement.value, _ast.Call)
-        if isinstance(statement, _ast.Assert | _ast.With | _ast.For | _ast.Try) or is_call:
+        if isinstance(statement, _ast.Assert | _ast.With | _ast.For | _ast.While | _ast.Try) or is_call:
             yield True, group
             group = []
     if group:

@@ -36,6 +36,9 @@ NOT_RUN = "not_run"
 UNDECIDED_REASONS = (TRUNCATED, NO_ANSWER, AMBIGUOUS, VERIFIER_ERROR, TIMEOUT, GENERATION_ERROR, NOT_RUN)
 """The closed list of reasons of an undecided verdict; each has its own count in `pass_rates`."""
 
+MISSING_LIBRARY = "missing_library"
+"""Key of a verdict's details: a library that a program imports and that is not there, which is no failure of ours."""
+
 
 @dataclass(frozen=True)
 class Rollout:

@@ -5,9 +5,10 @@ Covers: steps that are lines or numbered paragraphs and hold equations of number
 here. A step is judged given the steps before it: each side of an equation must have the same value, a name must keep
 its value, and what rewrites the problem in names must still be worth the same. The final answer must be right too.
 
-Does not cover: powers above 100, roots, percent, unknowns, rounding, words inside an equation: these are undecided.
-What a step says in words is not read, and steps that hold but lead nowhere are no mistake. A step that a later one
-takes back is still a wrong one.
+Does not cover: powers above 100, roots, percent, unknowns, rounding, words inside an equation, and a right answer that
+no equation comes to: these are undecided. What a step says in words is not read, and steps that hold but lead nowhere
+are no mistake. Nor are numbers that the problem does not have, where the right value is calculated from them in the
+end (`9 * 9 = 81`, `81 - 76 = 5`). A step that a later one takes back is still a wrong one.
 """
 
 import re
@@ -32,7 +33,7 @@ from pipeline.thinking import split_thinking
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, NearMiss, Rollout, Verdict
 from schemas.recipe import Settings
 
-VERSION = "1"
+VERSION = "2"
 
 ALL_STEPS_HOLD = "all_steps_hold"
 
@@ -81,6 +82,10 @@ def verify(task: Task, rollout: Rollout) -> Verdict:
         return Verdict("undecided", NO_ANSWER)
     if answers != {trace.value}:
         return _wrong(trace.astray(), steps, answers, trace)
+    if mistake := trace.miscopied():
+        return _wrong(mistake, steps, answers, trace)
+    if not trace.is_reached():
+        return Verdict("undecided", NO_ANSWER, details={"why": "no equation comes to the answer"})
     return Verdict("correct", ALL_STEPS_HOLD, str(trace.value), details={"n_steps": len(steps)})
 
 
@@ -144,7 +149,9 @@ EXAMPLES = [
     (_TASK, _TRACE.replace('"A - B"', '"A + B"'), "incorrect", WRONG_COPY),
     (_TASK, _TRACE.replace("answer is -13", "answer is 13"), "incorrect", WRONG_ANSWER),
     (_TASK, "-9 - 5 = -14\n4 + 5 = 9\n-14 - 9 = -23", "incorrect", WRONG_COPY),
+    (_TASK, "((-9 - 6) - (4 + -5)) = -14\nThe answer is -13.", "incorrect", WRONG_COPY),
     (_TASK, "The answer is -13.", "undecided", NO_ANSWER),
+    (_TASK, "2 + 2 = 4\n9 * 9 = 81\nThe answer is -13.", "undecided", NO_ANSWER),
     (_TASK, "9 apples less 5 = 4, so the answer is -13.", "undecided", NO_ANSWER),
     (_TASK, "3 apples + 4 = 8\nThe answer is -13.", "undecided", NO_ANSWER),
     (_TASK, _TRACE + "\nOr the answer is 13.", "undecided", AMBIGUOUS),

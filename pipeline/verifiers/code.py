@@ -13,6 +13,7 @@ are no data. How well the tests cover the task: what they let pass is correct. S
 the answer are ambiguous.
 """
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -22,10 +23,19 @@ from pydantic import Field, model_validator
 from pipeline import sandbox
 from pipeline.program.assembly import assemble
 from pipeline.program.mutants import mutants
-from pipeline.program.plan import Plan, plan_of
+from pipeline.program.plan import Plan, has_test, plan_of
 from pipeline.program.response import Code, codes, looks_like_code
 from pipeline.program.session import FINISHED, LATE_START, OUT_OF_TIME, STARVED, TOO_MANY_FILES, Job, Report, run
-from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, TIMEOUT, VERIFIER_ERROR, NearMiss, Rollout, Verdict
+from pipeline.verifiers import (
+    AMBIGUOUS,
+    MISSING_LIBRARY,
+    NO_ANSWER,
+    TIMEOUT,
+    VERIFIER_ERROR,
+    NearMiss,
+    Rollout,
+    Verdict,
+)
 from schemas.recipe import Settings
 
 VERSION = "1"
@@ -72,12 +82,16 @@ class Task(Settings):
 
     @model_validator(mode="after")
     def _readable(self) -> "Task":
-        try:
-            plan = _plan(self.prefix, self.tests(), self.entry_point)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise ValueError(f"test: found what is no Python ({type(error).__name__}: {error})") from None
+        plan = _plan(self.prefix, self.tests(), self.entry_point)
         if not plan.names:
-            raise ValueError("test: found nothing that uses the program, wanted tests that call it")
+            raise ValueError(
+                "test: found nothing that uses the program, wanted tests that call it; "
+                "where the program defines a builtin such as sum, name it in entry_point"
+            )
+        if not has_test(plan):
+            raise ValueError(
+                "test: found no test, wanted an assertion, call, loop, with, try, test function or TestCase"
+            )
         return self
 
     def tests(self) -> str | tuple[str, ...]:
@@ -112,10 +126,10 @@ def judge_in(kind: sandbox.Kind, task: Task, code: Code) -> Verdict:
         report = run(Job(plan, code.text, task.timeout_s, task.memory_mb * MIB), kind)
     except OSError as error:
         return Verdict("undecided", VERIFIER_ERROR, details={"error": f"{type(error).__name__}: {error}"})
-    return _verdict(report, code, kind)
+    return _verdict(report, code, kind, plan.prefix)
 
 
-def _verdict(report: Report, code: Code, kind: str) -> Verdict:
+def _verdict(report: Report, code: Code, kind: str, prefix: str) -> Verdict:
     """What a run means for the response."""
     reason = _reason(report, code)
     results = report.tests
@@ -125,6 +139,8 @@ def _verdict(report: Report, code: Code, kind: str) -> Verdict:
     details["tests"] = [_shown(result) for result in results[:MAX_RESULTS]]
     error = (report.definition or {}).get("error") or (report.errors if reason == VERIFIER_ERROR else "")
     details |= {name: text for name, text in (("error", error), ("output", report.output)) if text}
+    if reason == VERIFIER_ERROR and (library := _missing_library(report, prefix)):
+        details[MISSING_LIBRARY] = library
     if reason in (TIMEOUT, VERIFIER_ERROR, NO_ANSWER):
         return Verdict("undecided", reason, code.text, details=details)
     if reason == ALL_PASSED:
@@ -137,12 +153,23 @@ def _shown(result: dict[str, Any]) -> str:
     return "passed" if result.get("passed") else result.get("error", "not finished")
 
 
+def _missing_library(report: Report, prefix: str) -> str:
+    """The library for want of which the program itself failed first, or empty; the prefix's imports are the task's."""
+    library = str((_first_failed(report) or {}).get("missing_library", ""))
+    is_prefix_s = re.search(rf"\b(?:import|from)\s+{re.escape(library)}\b", prefix)
+    return "" if is_prefix_s or report.ending != FINISHED else library
+
+
+def _first_failed(report: Report) -> dict[str, Any] | None:
+    return report.definition or next((result for result in report.tests if not result.get("passed")), None)
+
+
 def _reason(report: Report, code: Code) -> str:
     """The reason code of a run: why it came to no end, else why it failed first, else that all passed."""
     limits = {OUT_OF_TIME: TIME_LIMIT, LATE_START: TIMEOUT, STARVED: TIMEOUT, TOO_MANY_FILES: DISK_LIMIT}
     if report.ending != FINISHED:
         return limits.get(report.ending, VERIFIER_ERROR)
-    failed = report.definition or next((result for result in report.tests if not result.get("passed")), None)
+    failed = _first_failed(report)
     if failed is None:
         return ALL_PASSED if report.tests and report.n_requests else VERIFIER_ERROR
     if failed["cannot_judge"]:

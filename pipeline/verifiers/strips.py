@@ -18,7 +18,7 @@ from itertools import combinations
 
 from pydantic import Field, model_validator
 
-from pipeline.pddl.plan_lines import PRONOUN, Reader
+from pipeline.pddl.plan_lines import PRONOUN, Reader, plain_name
 from pipeline.pddl.plans import Plan, find_plans
 from pipeline.pddl.problem import (
     GOAL_NOT_REACHED,
@@ -37,7 +37,7 @@ from pipeline.thinking import split_thinking
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, NearMiss, Outcome, Rollout, Verdict
 from schemas.recipe import Settings
 
-VERSION = "2"
+VERSION = "3"
 
 
 class Task(Settings):
@@ -53,6 +53,9 @@ class Task(Settings):
         unknown = self.objects.keys() - _problem(self.domain, self.problem).objects.keys()
         if unknown:
             raise ValueError(f"objects: {min(unknown)!r} is no object of the problem")
+        for (one, name), (other, same) in combinations(self.objects.items(), 2):
+            if plain_name(name) == plain_name(same):
+                raise ValueError(f"objects: {one!r} and {other!r} are both {name!r}; wanted a name each")
         return self
 
 

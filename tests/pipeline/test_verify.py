@@ -85,6 +85,13 @@ def test_only_a_failure_of_the_verifier_counts_as_a_failed_row() -> None:
     assert all(verify.failure(row | {"reason": r}) is None for r in ("equal", "no_answer", "truncated", "timeout"))
 
 
+def test_a_library_that_a_program_imports_and_is_not_there_is_no_failure_of_the_verifier() -> None:
+    row = {"verifier": "code", "reason": "verifier_error"}
+    assert verify.failure(row | {"details": '{"missing_library": "numpy", "error": "x"}'}) is None
+    assert verify.failure(row | {"details": '{"error": "missing_library"}'}) is not None
+    assert verify.failure(row | {"details": None}) == "code: None"
+
+
 def test_the_latest_verdict_is_the_one_of_the_highest_version_by_number() -> None:
     rows = [{"rollout_id": "a", "verifier": "math", "verifier_version": v} for v in ("2", "10", "9")]
     rows += [{"rollout_id": "a", "verifier": "strips", "verifier_version": "1"}]

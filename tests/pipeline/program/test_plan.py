@@ -1,8 +1,10 @@
 """What is read from a task's texts: whose each name is, and which function is left open."""
 
+import re
+
 import pytest
 
-from pipeline.program.plan import plan_of
+from pipeline.program.plan import has_test, plan_of
 
 HEAD = '"""Doc."""\nimport math\nfrom typing import List\nLIMIT = 3\n\ndef helper(x):\n    return f(x) + math.pi\n\n'
 OPEN = 'class Node:\n    pass\n\ndef f(x: List[int]) -> int:\n    """What f does."""\n'
@@ -50,7 +52,6 @@ def test_a_builtin_is_the_programs_only_as_the_entry_point() -> None:
         ("def f(x):\n    y = (1 +\n", "f"),
         ("def f(x):\n    return 1\n", ""),
         ("x = 1", ""),
-        ("]" * 10, ""),
         ("", ""),
     ],
 )
@@ -61,3 +62,80 @@ def test_the_function_that_a_prefix_leaves_open(prefix: str, completes: str) -> 
 def test_functions_that_nobody_calls_are_tests() -> None:
     plan = plan_of("", ("from __future__ import annotations\ndef test_a(): f()", "def helper(): f()\nhelper()"), "")
     assert plan.uncalled == ("test_a",)
+
+
+@pytest.mark.parametrize(
+    ("test", "entry_point", "expected"),
+    [
+        ("x = f()", "", False),
+        ("x = f()", "f", False),
+        ("if f():\n    assert f()", "", False),
+        ("def check(g):\n    assert g()\nx = f()", "", False),
+        ("class T(Base):\n    x = f()", "", False),
+        ("import unittest\nx = f\nunittest.main()", "", False),
+        ("def check(g):\n    assert g()", "f", True),
+        ("def test_a():\n    f()", "", True),
+        ("class T(Base):\n    def test_a(self):\n        f()", "", True),
+        ("x = f()\nassert x", "", True),
+        ("f()", "", True),
+        ("for x in f(): x + 1", "", True),
+        ("while f(): assert f()", "", True),
+        ("with f(): pass", "", True),
+        ("try:\n    x = f()\nexcept KeyError: pass", "", True),
+        (("x = f()",), "", True),
+    ],
+)
+def test_what_counts_as_a_test(test: str | tuple[str, ...], entry_point: str, expected: bool) -> None:
+    assert has_test(plan_of("", test, entry_point)) == expected
+
+
+@pytest.mark.parametrize(
+    ("prefix", "place"),
+    [
+        ("import os\nx = = 1\n", "line 2 (invalid syntax)"),
+        ("x = = 1\ndef f(x):\n", "line 1 (invalid syntax)"),
+        ("]" * 10, "line 1 (unmatched ']')"),
+        ("def (x):\n    pass", "line 1 (invalid syntax)"),
+        ("def f(x):\n    y = 1\n  z = 2\n", "line 3 (unindent does not match any outer indentation level)"),
+    ],
+)
+def test_a_prefix_that_no_response_can_complete_is_refused(prefix: str, place: str) -> None:
+    wanted = "wanted code, or code that ends in a function without a body"
+    with pytest.raises(
+        ValueError, match="^" + re.escape(f"prefix: found what is no Python at {place}, {wanted}") + "$"
+    ):
+        plan_of(prefix, "assert f(1)", "")
+
+
+@pytest.mark.parametrize("prefix", ["x = 1\0", "-" * 100_000 + "1"])
+def test_a_prefix_that_the_parser_gives_up_on_is_refused(prefix: str) -> None:
+    with pytest.raises(ValueError, match=r"^prefix: found what is no Python \("):
+        plan_of(prefix, "assert f(1)", "")
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "def f(x):\n    return ",
+        "def f(x):\n    y = x +\n\n",
+        "class A:\n    def f(self):\n# here",
+        "x = [1,\n",
+        "try:\n    a()\n",
+    ],
+)
+def test_a_prefix_may_end_within_a_statement(prefix: str) -> None:
+    assert plan_of(prefix, "assert f(1)", "").prefix == prefix
+
+
+@pytest.mark.parametrize(
+    ("test", "error"),
+    [
+        ("x = = f()", "test, line 1: found what is no Python (invalid syntax)"),
+        ("assert f('\0')", "test: found what is no Python (source code string cannot contain null bytes)"),
+        (("assert f()", "\nelse:"), "test 2, line 2: found what is no Python (invalid syntax)"),
+        ("nonlocal x", "test, line 1: found what is no Python (nonlocal declaration not allowed at module level)"),
+    ],
+)
+def test_a_test_that_is_no_python_is_named(test: str | tuple[str, ...], error: str) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(error) + "$"):
+        plan_of("", test, "")

@@ -19,6 +19,7 @@ from pipeline import sandbox
 from pipeline.program.response import Code
 from pipeline.verifiers import Rollout, Verdict, code
 from pipeline.verifiers.code import Config, Task, judge_in, near_misses, verify
+from pipeline.verify import task_error
 from schemas.errors import BackendError
 
 TESTS = ["assert f(3) == 4", "assert f(10) == 11"]
@@ -587,6 +588,15 @@ def test_a_program_that_needs_a_library_that_is_not_there_is_not_wrong(kind: san
     verdict = judged(kind, program)
     assert (verdict.outcome, verdict.reason) == ("undecided", "verifier_error")
     assert "ModuleNotFoundError: No module named" in str(verdict.details)
+    assert verdict.details["missing_library"] in ("numpy", "no_such_library")
+
+
+def test_a_missing_library_is_named_without_its_parts_and_only_where_it_came_first(kind: sandbox.Kind) -> None:
+    assert judged(kind, f"from scipy.special import comb\n{RIGHT}").details["missing_library"] == "scipy"
+    wrong_first = "def f(x):\n    if x > 3:\n        import numpy\n    return 0"
+    assert "missing_library" not in judged(kind, wrong_first).details
+    unnamed = judged(kind, "raise ModuleNotFoundError")
+    assert unnamed.details["missing_library"] == "unknown"
 
 
 def test_a_program_may_do_without_a_library(kind: sandbox.Kind) -> None:
@@ -595,7 +605,9 @@ def test_a_program_may_do_without_a_library(kind: sandbox.Kind) -> None:
 
 @pytest.mark.parametrize("test", ["import numpy\nassert f(3) == 4", "import asyncio\nassert asyncio.run(f(3)) == 4"])
 def test_what_tests_need_and_is_not_there_is_not_the_fault_of_the_program(kind: sandbox.Kind, test: str) -> None:
-    assert judged(kind, RIGHT, test).reason == "verifier_error"
+    verdict = judged(kind, RIGHT, test)
+    assert verdict.reason == "verifier_error"
+    assert "missing_library" not in verdict.details
 
 
 def test_tests_that_never_call_the_program_prove_nothing(kind: sandbox.Kind) -> None:
@@ -604,8 +616,10 @@ def test_tests_that_never_call_the_program_prove_nothing(kind: sandbox.Kind) -> 
 
 
 def test_broken_tests_are_not_the_fault_of_the_program(kind: sandbox.Kind) -> None:
-    verdict = judged(kind, RIGHT, TESTS, prefix="import no_such_module\n")
-    assert (verdict.outcome, verdict.reason) == ("undecided", "verifier_error")
+    for prefix in ("import no_such_module\n", "class A:\n    import no_such_module\n"):
+        verdict = judged(kind, RIGHT, TESTS, prefix=prefix)
+        assert (verdict.outcome, verdict.reason) == ("undecided", "verifier_error")
+        assert "missing_library" not in verdict.details
 
 
 def test_complete_functions_of_the_prefix_are_the_tests_own(kind: sandbox.Kind) -> None:
@@ -621,10 +635,23 @@ def test_a_function_may_have_the_name_of_a_builtin_where_the_task_says_so(kind: 
     assert judged(kind, program, "assert sum(10, 15) == 25", entry_point="sum").outcome == "correct"
 
 
-@pytest.mark.parametrize("test", ["", [], "assert 1 == 1", "x = (", ["assert f(1)", "else:"], "assert f('\0')"])
+@pytest.mark.parametrize(
+    "test", ["", [], "assert 1 == 1", "x = (", ["assert f(1)", "else:"], "assert f('\0')", "x = f()"]
+)
 def test_a_task_that_tests_nothing_is_refused(test: Any) -> None:
-    with pytest.raises(ValueError, match="test: found"):
+    with pytest.raises(ValueError, match=r"test( \d)?(, line \d)?: found"):
         Task(test=test)
+
+
+def test_what_is_wrong_with_a_task_is_told() -> None:
+    wanted = "an assertion, call, loop, with, try, test function or TestCase"
+    told = {
+        ("x = f()", ""): f"test: found no test, wanted {wanted}",
+        ("assert sum([1]) == 1", ""): "; where the program defines a builtin such as sum, name it in entry_point",
+        ("assert f(1)", "x = = 1"): "prefix: found what is no Python at line 1 (invalid syntax), wanted code",
+    }
+    for (test, prefix), error in told.items():
+        assert error in str(task_error("code", {"test": test, "prefix": prefix}))
 
 
 def test_without_a_sandbox_a_run_stops_unless_it_may_go_without(monkeypatch: pytest.MonkeyPatch) -> None:
