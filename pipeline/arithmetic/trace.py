@@ -1,9 +1,9 @@
 """Check a worked calculation step by step: what its equations claim, given the steps before them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 from typing import NamedTuple
 
 from pipeline.arithmetic.equations import Part, Unreadable, chains, closed, evaluate, tokens_of, values_within
@@ -16,6 +16,8 @@ WRONG_ANSWER = "wrong_answer"
 
 MAX_CHAINS = 200
 """Equations of one step."""
+MIN_NUMBERS = 4
+"""Numbers of a problem that is told apart from other calculations by its form."""
 
 _REWRITES = re.compile(r"\b(?:(?:re)?written|rewrite|express(?:ed)?|equivalent)\b", re.IGNORECASE)
 _NUMBERED = re.compile(r"\s*(?:[#*]+\s*)?(?:step\s*)?(\d{1,3})\s*[.):]\**\s", re.IGNORECASE)
@@ -64,6 +66,8 @@ class Trace:
         self.uncertain: set[str] = set()
         """Names that were defined with brackets that do not fit."""
         self.n_equations = 0
+        self.reached: set[Fraction] = set()
+        """Values of the equations that calculate something."""
         self.place = 0
         self.openings: list[tuple[int, Part, Fraction]] = []
         """The first side of each equation that has no names, and its step."""
@@ -100,6 +104,19 @@ class Trace:
         place, part = next(strays, (self.place, None))
         return Mistake(place, WRONG_COPY, str(part)) if part else Mistake(place, WRONG_ANSWER, "the final answer")
 
+    def miscopied(self) -> Mistake | None:
+        """A side that is the problem but for a few of its numbers or signs, where no later equation uses its value."""
+        for i, (place, part, value) in enumerate(self.openings):
+            if value == self.value or not _is_almost(part.tokens, self.problem):
+                continue
+            if not any(value in values_within(later.tokens) for _, later, _ in self.openings[i + 1 :]):
+                return Mistake(place, WRONG_COPY, str(part))
+        return None
+
+    def is_reached(self) -> bool:
+        """Whether some equation comes to the value of the problem."""
+        return self.value in self.reached or _n_terms(Part(self.problem)) == 1
+
     def _lacks(self, chain: list[Part]) -> bool:
         """Whether it uses a name that has no value yet."""
         used = chain[1:] if len(chain) > 1 and chain[0].name else chain
@@ -120,6 +137,8 @@ class Trace:
             self.openings.append((self.place, sides[0], values[0]))
         self.n_equations += 1
         self.last = values[-1]
+        if any(_n_terms(side) > 1 for side in claim.chain):
+            self.reached.update(values)
         pairs = zip(pairwise(sides), pairwise(values), strict=True)
         return next((self._unequal(*pair, *both) for pair, both in pairs if both[0] != both[1]), None)
 
@@ -146,6 +165,38 @@ class Claim(NamedTuple):
 
     chain: list[Part]
     is_rewriting: bool
+
+
+def _n_terms(side: Part) -> int:
+    """Numbers and names in it."""
+    return sum(token[0].isalnum() for token in side.tokens)
+
+
+def _is_almost(tokens: Sequence[str], problem: Sequence[str]) -> bool:
+    """Whether they differ in one place of four at most; brackets must be the same, and there must be four numbers."""
+    told, given = _signed(tokens), _signed(problem)
+    if len(told) != len(given) or sum(token[-1].isdigit() for token in given) < MIN_NUMBERS:
+        return False
+    changed = [(a, b) for a, b in zip(told, given, strict=True) if a != b]
+    n_symbols = sum(token not in ("(", ")") for token in given)
+    return 0 < len(changed) <= n_symbols / 4 and not any({"(", ")"} & set(pair) for pair in changed)
+
+
+def _signed(tokens: Sequence[str]) -> list[str]:
+    """Tokens without brackets around all of them, where a number holds its sign."""
+    found: list[str] = []
+    for token in tokens:
+        is_signed = token[0].isdigit() and found[-1:] == ["-"] and (len(found) == 1 or found[-2] in "(+-*/^")
+        found[-1:] = [f"-{token}"] if is_signed else [*found[-1:], token]
+    while found[:1] == ["("] and _closing(found) == len(found) - 1:
+        found = found[1:-1]
+    return found
+
+
+def _closing(tokens: Sequence[str]) -> int:
+    """The place of the bracket that closes the first one."""
+    depths = accumulate((token == "(") - (token == ")") for token in tokens)
+    return next((i for i, depth in enumerate(depths) if not depth), -1)
 
 
 def _check_brackets(side: Part) -> None:

@@ -21,6 +21,7 @@ _BETWEEN_FORMS = re.compile(
 )
 _OR_FORM = re.compile(r"\)[\s,]*(?:\bor\b|/)[\s\w]*\(\s*(?:or\b)?", re.IGNORECASE)
 _WORDS_BETWEEN = frozenset(("on", "onto", "top", "of", "the", "from", "to", "at", "in", "into", "with", "and"))
+_NO_OBJECTS = _WORDS_BETWEEN | {PRONOUN}
 _ASIDE = re.compile(r"[(:\[—–]|\s-\s|\b(?:because|since|so|as|which|while|where)\b", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|cannot|unnecessary|impossible)\b|n['’]t\b", re.IGNORECASE)
 _COMMAND = re.compile(r"(?![a-z]+ing\b)[a-z]+(?![\w'’])", re.IGNORECASE)
@@ -74,6 +75,11 @@ class Reader:
         is_command = word is not None and word[0].lower() not in _NO_COMMANDS and not line.rstrip().endswith(":")
         return is_command and bool(self._mention.search(line)) and not _DENIED.search(line)
 
+    def is_unread_action(self, line: str) -> bool:
+        """Whether a line that yields no step starts with an action all the same: `Stack it on block c`."""
+        starts = self._verb.match(line, _LEAD_IN.match(line).end())  # type: ignore[union-attr]
+        return bool(starts) and not line.rstrip().endswith(":") and not _DENIED.search(line)
+
     def is_choice(self, line: str) -> bool:
         """Whether a line leaves open which step is meant: `(put-down a) or (stack a b)`."""
         return bool(_OR_FORM.search(line)) and len(self.forms(_OR_FORM.sub(") (", line).strip())) > 1
@@ -104,9 +110,9 @@ class Reader:
             words = _LAST_NUMBER.sub("", rest[: aside.start()] if aside else rest)
         if _DENIED.search(words):
             return None
-        named = [self.mentions[_plain(mention[0])] for mention in self._mention.finditer(words)]
+        named = [self.mentions[plain_name(mention[0])] for mention in self._mention.finditer(words)]
         if not named:
-            ids = [word for word in re.findall(r"[\w-]+", words.lower()) if word not in _WORDS_BETWEEN]
+            ids = [word for word in re.findall(r"[\w-]+", words.lower()) if word not in _NO_OBJECTS]
             named = ids if self.objects.issuperset(ids) else []
         if len(named) == self.arity[action] - 1 and (it := _IT.search(words)):
             named.insert(0 if it["first"] is not None else len(named), last[1] if len(last) == 2 else PRONOUN)
@@ -121,20 +127,21 @@ def _goes_on(before: str) -> bool:
     return bool(_JOINT.search(before)) and not _ASIDE.search(_ARGUMENTS.sub("", before))
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name as names are compared: `Red-Block` is `red block`."""
     return " ".join(re.split(r"[\s_-]+", name.lower()))
 
 
 def _spoken(names: Mapping[str, str]) -> dict[str, str]:
     """Mentions of objects with plain names: the full name, or the one word of it that no other name has."""
-    full = {_plain(name): key for key, name in names.items()}
+    full = {plain_name(name): key for key, name in names.items()}
     words = [word for name in full for word in set(name.split())]
     return {word: key for name, key in full.items() for word in name.split() if words.count(word) == 1} | full
 
 
 def _formal(problem: Problem) -> dict[str, str]:
     """Mentions of objects that have only their PDDL names; `red-block` may be written `red block`."""
-    return {_plain(name): name for name in problem.objects}
+    return {plain_name(name): name for name in problem.objects}
 
 
 def _any_of(mentions: Mapping[str, str]) -> re.Pattern[str]:

@@ -42,6 +42,7 @@ _ANNOUNCES = re.compile(
     re.IGNORECASE,
 )
 _EXPLAINS = re.compile(r"\b(?:expla\w+|why|reason\w*|because|works|verif\w+|breakdown|justif\w+)\b", re.IGNORECASE)
+_BARE_HEADING = re.compile(r"\s*(?:#|\*\*[^*]*\*\*\W*$)")
 _FINAL = re.compile(
     r"\b(?:final|corrected|revised)\s+(?:\w+\s+)?(?:plan|answer|sequence|solution|steps|actions)\b"
     r"|\bsummary\s+of\s+(?:the\s+)?(?:plan|actions|steps|moves)\b"
@@ -67,6 +68,7 @@ class Plan:
     """Steps as they stand in the text. `intro` is the line that announced them.
 
     `is_taken_back`: the response says so behind it. `unread`: a line of its list that may be a step in other words.
+    `goes_on`: it stands below an explanation, and so is the rest of the plan before unless it repeats a step of it.
     """
 
     intro: str = ""
@@ -75,6 +77,7 @@ class Plan:
     has_headline: bool = False
     is_taken_back: bool = False
     unread: str | None = None
+    goes_on: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -84,7 +87,7 @@ class Plan:
     @property
     def is_explanation(self) -> bool:
         """The response goes through its plan again to explain it."""
-        return bool(_EXPLAINS.search(self.intro)) and not self.is_final
+        return (self.goes_on or bool(_EXPLAINS.search(self.intro))) and not self.is_final
 
 
 def find_plans(text: str, reader: Reader) -> list[Plan]:
@@ -133,6 +136,8 @@ def _runs(text: str, reader: Reader) -> list[Plan]:
         if not steps and number is None:
             heading = _read_prose(plans, raw, line, heading)
             steps = _inline(plans, line, reader)
+            if not steps and not plans[-1].has_headline and reader.is_unread_action(line):
+                plans[-1].unread = plans[-1].unread or line.strip()
         elif number is not None:
             _add_numbered(plans, number, steps, heading)
             if not steps and reader.is_unknown_step(line[number_match.end() :]):  # type: ignore[union-attr]
@@ -143,7 +148,29 @@ def _runs(text: str, reader: Reader) -> list[Plan]:
         if steps and reader.is_choice(line[number_match.end() :] if number_match else line):
             plans[-1].unread = plans[-1].unread or line.strip()
         last = steps if line.strip() else last
-    return plans
+    return _joined(plans)
+
+
+def _is_explaining(raw: str, line: str) -> bool:
+    """Whether a line is a heading above an explanation, rather than an explanation itself (`**Why:** a is clear`)."""
+    return bool(_EXPLAINS.search(line)) and (line.rstrip().endswith(":") or bool(_BARE_HEADING.match(raw)))
+
+
+def _joined(plans: list[Plan]) -> list[Plan]:
+    """Plans in which each step has its own explanation are put together again."""
+    joined: list[Plan] = []
+    for plan in plans:
+        if plan.goes_on and plan.steps and joined and not any(_is_told(step, joined[-1]) for step in plan.steps):
+            joined[-1].steps += plan.steps
+            joined[-1].unread = joined[-1].unread or plan.unread
+        elif plan.steps or not plan.goes_on:
+            joined.append(plan)
+    return joined
+
+
+def _is_told(step: Step, plan: Plan) -> bool:
+    """Whether a plan has a step, which may leave objects out."""
+    return any(step[0] == told[0] and set(step) <= set(told) for told in plan.steps)
 
 
 def _read_prose(plans: list[Plan], raw: str, line: str, heading: str) -> str:
@@ -156,6 +183,8 @@ def _read_prose(plans: list[Plan], raw: str, line: str, heading: str) -> str:
         plans.append(Plan(heading))
     elif raw.lstrip().startswith("```") or (is_heading and _ANNOUNCES.search(line)):
         plans.append(Plan(heading))
+    elif plans[-1].steps and plans[-1].last_number is None and _is_explaining(raw, line):
+        plans.append(Plan(heading, goes_on=True))
     return heading
 
 

@@ -33,7 +33,7 @@ from pipeline.thinking import split_thinking
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, NearMiss, Rollout, Verdict
 from schemas.recipe import Settings
 
-VERSION = "2"
+VERSION = "1"
 
 ALL_STEPS_HOLD = "all_steps_hold"
 

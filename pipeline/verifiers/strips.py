@@ -37,7 +37,7 @@ from pipeline.thinking import split_thinking
 from pipeline.verifiers import AMBIGUOUS, NO_ANSWER, NearMiss, Outcome, Rollout, Verdict
 from schemas.recipe import Settings
 
-VERSION = "3"
+VERSION = "2"
 
 
 class Task(Settings):

@@ -57,6 +57,40 @@ def test_a_number_copied_wrongly_is_found_where_the_answer_is_wrong() -> None:
 @pytest.mark.parametrize(
     "response",
     [
+        "((-9 - 5) - (4 + 5)) = -14 - 9 = -23\nThe answer is -13",
+        "(-9 - 5) - (4 - -5) = -14 - 9 = -23\nThe answer is -13",
+        "((-9 - 7) - (4 + -5)) = -15\n-9 - 5 = -14\n-14 + 1 = -13\nThe answer is -13",
+        "((-9 - 5) - (4 + -6)) = -14 + 2 = -12",
+    ],
+)
+def test_a_problem_that_is_restated_wrongly_is_a_wrong_copy_whatever_the_answer(response: str) -> None:
+    verdict = judged(response)
+    assert (verdict.outcome, verdict.reason, verdict.failed_step) == ("incorrect", "wrong_copy", 1)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "2 + 2 = 4\n9 * 9 = 81\nThe answer is -13",
+        "A = 2 + 2 = 4\nB = 9 * 9 = 81\nThe answer is -13",
+        "-9 - 5 = -14\n4 + -5 = -1\nThe answer is -13",
+        "A = 9 + 9\nx = -13",
+    ],
+)
+def test_a_right_answer_that_no_equation_comes_to_is_undecided(response: str) -> None:
+    """Unrelated equations before a right answer were judged correct."""
+    verdict = judged(response)
+    assert (verdict.outcome, verdict.details) == ("undecided", {"why": "no equation comes to the answer"})
+
+
+def test_a_part_of_a_sum_that_a_later_step_goes_on_from_is_no_wrong_copy() -> None:
+    assert judged("(12 + 15) + (10 + 3) = 40\n40 + 8 = 48", "(12 + 15) + (18 + 3)").outcome == "correct"
+    assert judged("The number is 5, and 5 = 5", "5").outcome == "correct"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
         "((-9 - 5) - (4 + -5)) = (-14) - (-1) = -13",
         "((-9 - 5) - (4 + -5))\n= (-14) - (-1)\n= -13",
         "= (-14) - (-1)\n= -13",

@@ -68,6 +68,35 @@ def test_it_is_the_object_of_the_step_before_or_the_plan_is_not_read() -> None:
     assert (unclear.outcome, unclear.reason, unclear.details) == ("undecided", "no_answer", {"unclear_step": 3})
 
 
+def test_it_beside_the_pddl_name_of_an_object_that_has_a_plain_name_is_read() -> None:
+    """Such lines were dropped, so that the plan failed."""
+    assert judged("pick up b\nput it down\npick up a\nstack it on b").reason == "goal_reached"
+    assert judged("(pick-up a)\nStack it on b").extracted == "(pick-up a)\n(stack a b)"
+
+
+@pytest.mark.parametrize("line", ["stack it on block b", "stack a on the blocks", "Put down"])
+@pytest.mark.parametrize("plan", ["pick up a\n{}", "[PLAN]\npick up a\n{}\n[PLAN END]", "{}\npick up a\nstack a b"])
+def test_a_line_that_starts_with_an_action_and_yields_no_step_leaves_the_plan_undecided(plan: str, line: str) -> None:
+    verdict = judged(plan.format(line))
+    assert (verdict.reason, verdict.details) == ("no_answer", {"unread_line": line})
+
+
+@pytest.mark.parametrize(
+    "heading", ["Explanation:", "Explanation of each step:", "Here is why:", "**Explanation**", "## Reasoning"]
+)
+@pytest.mark.parametrize("marks", [("", ""), ("- ", "- "), ("1. ", "2. ")])
+def test_a_heading_of_an_explanation_ends_a_plan_without_numbers(heading: str, marks: tuple[str, str]) -> None:
+    """What stood below was read as more steps."""
+    told = f"{marks[0]}pick up red: it is clear\nThat is so.\n{marks[1]}stack red on blue: it is clear"
+    assert judged(f"{GOOD}\n\n{heading}\n{told}").extracted == "(pick-up a)\n(stack a b)"
+
+
+def test_a_plan_in_which_each_step_has_its_own_explanation_goes_on() -> None:
+    steps = "(pick-up a)\nExplanation:\n- a is clear\n(stack a b)\nExplanation:\n- b is clear"
+    assert judged(steps).extracted == "(pick-up a)\n(stack a b)"
+    assert judged(steps.replace("Explanation:\n-", "**Why:**")).reason == "goal_reached"
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -187,6 +216,7 @@ def test_a_marked_plan_in_words_that_are_no_steps_is_no_answer() -> None:
         ({"domain": DOMAIN.replace("(clear ?under) (holding", "(forall (?z) (clear ?z)) (holding")}, "'forall'"),
         ({"problem": "(define"}, "parentheses are missing"),
         ({"objects": {"z": "green block"}}, "'z'"),
+        ({"objects": {"a": "red", "b": "Red"}}, "objects: 'a' and 'b' are both 'red'; wanted a name each"),
     ],
 )
 def test_a_task_that_cannot_be_read_says_why(change: dict[str, object], named: str) -> None:
