@@ -17,7 +17,7 @@ from pipeline.rows import json_text
 from pipeline.verify import Config
 from pipeline.verify_file import verify_rows
 
-ROUNDS = 5
+ROUNDS = 3
 SECONDS = 3.0
 """About how long one measurement of one worker takes."""
 

@@ -7,6 +7,7 @@ written in that package's docstring.
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -23,8 +24,13 @@ def names(kind: str) -> list[str]:
     >>> {"math", "strips"} <= set(names("verifiers"))
     True
     """
+    return list(_names(kind))
+
+
+@cache
+def _names(kind: str) -> tuple[str, ...]:
     package = importlib.import_module(f"pipeline.{kind}")
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__)))
 
 
 def load(kind: str, name: str, *, where: str = "") -> ModuleType:

@@ -10,8 +10,8 @@ from loky import get_reusable_executor
 T = TypeVar("T")
 R = TypeVar("R")
 
-MIN_ROWS_FOR_PROCESSES = 4_000
-"""Fewer rows are done before processes have started."""
+MIN_ROWS_FOR_PROCESSES = 5_000
+"""Fewer rows are done about as soon as processes have started."""
 CHUNK = 200
 """Rows that a process is handed at once."""
 IDLE_SECONDS = 30

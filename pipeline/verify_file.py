@@ -48,8 +48,9 @@ def verify_rows(
     names = {name for name, _ in tasks}
     require_all(names, config.verifiers)
     configs = configs_of(names, config.verifiers)
-    items = zip(range(len(rows)), rows, tasks, strict=True)
     processes = len(rows) >= MIN_ROWS_FOR_PROCESSES
+    asked = [(name, row["task"] if processes else task) for row, (name, task) in zip(rows, tasks, strict=True)]
+    items = zip(range(len(rows)), rows, asked, strict=True)  # a task is sooner read again than sent to a process
     judged = list(spread(partial(_judged, configs), items, config.workers, processes=processes))
     return pl.DataFrame([row for _, row in sorted(judged, key=itemgetter(0))], schema=OUTPUT, orient="row")
 
@@ -80,7 +81,7 @@ def text_of(value: Any) -> str | None:
 
 
 def _judged(
-    configs: Mapping[str, BaseModel | None], item: tuple[int, Mapping[str, Any], tuple[str, BaseModel]]
+    configs: Mapping[str, BaseModel | None], item: tuple[int, Mapping[str, Any], tuple[str, Any]]
 ) -> tuple[int, dict[str, Any]]:
     place, row, (verifier, task) = item
     started = time.perf_counter()
