@@ -1,5 +1,8 @@
 """Spread the same work on many rows over threads, or over processes where there is enough of it."""
 
+import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
@@ -15,7 +18,7 @@ MIN_ROWS_FOR_PROCESSES = 5_000
 CHUNK = 200
 """Rows that a process is handed at once."""
 IDLE_SECONDS = 30
-"""How long a process waits for more; also how long it outlives this one, where that is killed."""
+"""How long a process waits for more."""
 
 
 def spread(work: Callable[[T], R], items: Iterable[T], workers: int, *, processes: bool = False) -> Iterator[R]:
@@ -38,7 +41,9 @@ def spread(work: Callable[[T], R], items: Iterable[T], workers: int, *, processe
 
 def _in_processes(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     """The same by processes that are kept for later calls."""
-    pool = get_reusable_executor(max_workers=workers, timeout=IDLE_SECONDS)
+    pool = get_reusable_executor(
+        max_workers=workers, timeout=IDLE_SECONDS, initializer=_follow, initargs=(os.getpid(),)
+    )
     rows = iter(items)
     asked = [pool.submit(_each, work, chunk) for chunk in iter(lambda: list(islice(rows, CHUNK)), [])]
     try:
@@ -47,6 +52,17 @@ def _in_processes(work: Callable[[T], R], items: Iterable[T], workers: int) -> I
     finally:
         for future in asked:
             future.cancel()
+
+
+def _follow(parent: int) -> None:
+    """Runs in each process: end it with the one that started it, which may be killed without a word."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _each(work: Callable[[T], R], items: list[T]) -> list[R]:
