@@ -24,13 +24,12 @@ def names(kind: str) -> list[str]:
     >>> {"math", "strips"} <= set(names("verifiers"))
     True
     """
-    return list(_names(kind))
+    return list(_names(tuple(importlib.import_module(f"pipeline.{kind}").__path__)))
 
 
 @cache
-def _names(kind: str) -> tuple[str, ...]:
-    package = importlib.import_module(f"pipeline.{kind}")
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__)))
+def _names(folders: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(folders)))
 
 
 def load(kind: str, name: str, *, where: str = "") -> ModuleType:
