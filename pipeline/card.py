@@ -29,6 +29,8 @@ LICENSES = (
 """Licences that the Hub knows by their SPDX id in lower case."""
 
 SECTIONS_SHOWN = ("screen", "band", "plans", "choose", "assemble")
+NO_RULES = {"judge": "the votes of a model", "majority": "agreement with most other answers, which is no proof"}
+"""Verifiers that know no answer -> what the card says of them."""
 MAX_CELL = 200
 MAX_NOTICE = 1000
 MAX_EXAMPLE = 3000
@@ -105,8 +107,15 @@ def _summary(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
     yield (
         f"{examples.height:,} examples ({sizes}) for supervised fine-tuning before reinforcement learning: a problem, "
         f"then one answer of a model, with its reasoning in {n_reasoning:,} of them and with a plan before it in "
-        f"{n_plans:,}. Every answer was judged correct by a program{_band(evidence)}."
+        f"{n_plans:,}. Every answer was judged correct by {_judged_by(evidence)}{_band(evidence)}."
     )
+
+
+def _judged_by(evidence: Evidence) -> str:
+    """Who judged the answers: rules are programs, and what is no rule is named."""
+    used = set(evidence.verdicts["verifier"])
+    peerless = [words for name, words in NO_RULES.items() if name in used]
+    return " or ".join([*(["a program"] if used - NO_RULES.keys() or not used else []), *peerless])
 
 
 def _band(evidence: Evidence) -> str:

@@ -128,7 +128,9 @@ def test_the_judge_says_what_the_rule_says_of_known_answers(judged: Path) -> Non
         ("by a rule correct", "false_negative", 2, 0),
         ("by a rule incorrect", "false_positive", 2, 0),
     ]
-    assert "by a rule correct" in (judged / "export/README.md").read_text()
+    card = (judged / "export/README.md").read_text()
+    assert "by a rule correct" in card
+    assert "judged correct by a program or the votes of a model" in card
     outcomes = run.read(Verdicts).filter(verifier="judge").join(run.read(Rollouts), on="rollout_id")
     is_right = pl.col("text").str.contains("boxed{4}", literal=True)
     assert outcomes.filter((pl.col("outcome") == "correct") != is_right).height == 0

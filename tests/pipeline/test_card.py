@@ -221,3 +221,21 @@ def test_no_text_ends_its_span_or_block(text: str) -> None:
     fence, *_, last = _fenced(text, "").split("\n")
     assert last == fence
     assert fence not in _fenced(text, "")[len(fence) : -len(fence)]
+
+
+@pytest.mark.parametrize(
+    ("verifiers", "told"),
+    [
+        (["math"], "judged correct by a program, and"),
+        (["judge"], "judged correct by the votes of a model, and"),
+        (
+            ["majority", "math"],
+            "judged correct by a program or agreement with most other answers, which is no proof, and",
+        ),
+    ],
+)
+def test_a_card_says_what_judged_the_answers(evidence: Evidence, verifiers: list[str], told: str) -> None:
+    verdicts = pl.DataFrame({"verifier": verifiers}).with_columns(
+        version=pl.lit("1"), outcome=pl.lit("correct"), reason=pl.lit("equal"), n_rollouts=pl.lit(1)
+    )
+    assert told in render_card(replace(evidence, verdicts=verdicts), frame_of(Examples, [example()]))
