@@ -13,7 +13,6 @@ from pipeline import generate, runner, verify
 from pipeline.judging import Judging
 from pipeline.resolve import Model, Resolved
 from pipeline.spending import Spending, state_path
-from pipeline.spread import MIN_ROWS_FOR_PROCESSES
 from pipeline.store import Run
 from schemas.errors import WorkOwed
 from schemas.tables import Prompts, Rollouts, Verdicts
@@ -71,7 +70,6 @@ def verify_owed(run: Run, resolved: Resolved) -> Iterator[Step]:
     config = verify.Config(workers=work.workers, verifiers=resolved.recipe.verifiers)
     wanted = verify.wanted(run.read(Prompts), run.read(Rollouts), config)
     owed = runner.owed(wanted, run.read(Verdicts), Verdicts)
-    config = config.model_copy(update={"processes": owed.height >= MIN_ROWS_FOR_PROCESSES})
     errors, job = runner.ErrorRate(work.max_error_rate), _job(run, verify, config)
     shards = runner.shards(verify, owed, work.shard_rows)
     pieces: list[Piece] = [partial(runner.work_off, run, job, shard, errors) for shard in shards]

@@ -46,8 +46,7 @@ NEEDED = ("rollout_id", "prompt_id", "finish_reason", "error_kind", *ANSWER)
 class Config(Settings):
     """How much verification runs at a time, which never decides a verdict, and the settings of the verifiers."""
 
-    workers: int = Field(default=1, ge=1, description="Threads or processes that verify.")
-    processes: bool = Field(False, description="Processes: threads share one core for what Python itself does.")
+    workers: int = Field(default=1, ge=1, description="Threads that verify, or processes where a file has many rows.")
     verifiers: VerifierSettings = Field({}, description="Settings of verifiers by name.")
 
 
@@ -118,11 +117,11 @@ def work(owed: pl.DataFrame, prompts: pl.DataFrame, rollouts: pl.DataFrame, conf
     """Finished verdicts, as rows of the verdicts table, in no particular order."""
     joined = owed.join(rollouts.select(NEEDED), on="rollout_id", maintain_order="left")
     joined = joined.join(prompts.select("prompt_id", "task"), on="prompt_id", maintain_order="left")
-    evidence = _evidence(prompts, rollouts, config)
+    asked = prompts.join(joined, on="prompt_id", how="semi")  # a shard gathers for its own prompts only
+    evidence = _evidence(asked, rollouts, config)
     joined = joined.join(evidence, on="rollout_id", how="left", maintain_order="left")
     configs = configs_of(owed["verifier"].unique().to_list(), config.verifiers)
-    rows = joined.iter_rows(named=True)
-    yield from spread(partial(_row, configs), rows, config.workers, processes=config.processes)
+    yield from spread(partial(_row, configs), joined.iter_rows(named=True), config.workers)
 
 
 def run(prompts: pl.DataFrame, rollouts: pl.DataFrame, config: Config) -> pl.DataFrame:

@@ -164,7 +164,7 @@ class Work(Settings):
     """How the work is cut up; never decides a result."""
 
     shard_rows: int = mutable(500, "Rows of row-wise work that are published together.", ge=1, le=100_000)
-    workers: int = mutable(2, "Threads that verify, or processes where there are many rows.", ge=1, le=256)
+    workers: int = mutable(2, "Threads that verify, each with a worker process where it needs one.", ge=1, le=256)
     max_error_rate: float = mutable(0.2, "Share of failed rows above which a run stops.", ge=0, le=1)
 
 

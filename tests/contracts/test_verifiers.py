@@ -8,6 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline import plugins
+from pipeline.card import NO_RULES
+from pipeline.judging import PEERLESS
 from pipeline.verifiers import UNDECIDED_REASONS, Rollout
 from pipeline.verify import judge, task_error
 
@@ -102,3 +104,8 @@ def test_the_docstring_says_what_is_covered_and_what_is_not(verifier: ModuleType
     assert "Does not cover:" in verifier.__doc__
     assert int(verifier.VERSION) >= 1
     assert str(int(verifier.VERSION)) == verifier.VERSION
+
+
+def test_verifiers_that_judge_by_other_rollouts_are_no_rules_and_the_card_says_what_they_are() -> None:
+    gathering = {name for name, module in zip(NAMES, modules(), strict=True) if hasattr(module, "gather")}
+    assert gathering == set(PEERLESS) == set(NO_RULES)
