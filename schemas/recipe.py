@@ -1,6 +1,6 @@
 """Recipes: the settings of a run, as pydantic models that are also the run form in the Prefect UI.
 
-Identity fields (sources, models, the band) decide which run folder a recipe belongs to; fields marked `mutable`
+Identity fields (sources, models, samples in a round) decide which run folder a recipe belongs to; fields marked `mutable`
 may change between two commands on one folder. `[sources.NAME]` and `[models.ROLE]` name a plug-in in `kind`; their
 other fields belong to that plug-in and are checked by its own `Config`, and so are those of `[verifiers.NAME]`.
 """
@@ -80,14 +80,27 @@ class Screen(Settings):
 
 
 class Band(Settings):
-    """Not too easy, not too hard: the band of pass rates, and how sampling decides it."""
+    """Not too easy, not too hard: the band of pass rates, and how sampling decides it.
 
-    low: float = Field(0.1, ge=0, lt=1, description="Lowest pass rate in the band.")
-    high: float = Field(0.9, gt=0, le=1, description="Highest pass rate in the band.")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="Posterior probability at which sampling stops.")
-    rule: Literal["jeffreys", "fixed"] = Field("jeffreys", description="When to stop sampling a prompt.")
+    Another band, rule or cap may be set at any time: rollouts are kept, and only what is still open is sampled.
+    """
+
+    low: float = mutable(0.1, "Lowest pass rate in the band.", ge=0, lt=1)
+    high: float = mutable(0.9, "Highest pass rate in the band.", gt=0, le=1)
+    confidence: float = mutable(0.95, "Posterior probability at which a region is decided.", gt=0.5, lt=1)
+    rule: Literal["jeffreys", "curtailed", "optimal", "fixed"] = mutable("jeffreys", "When to stop sampling a prompt.")
     batch: int = Field(4, ge=1, description="Samples a prompt in one round.")
-    max_samples: int = mutable(32, "Most samples a prompt.", ge=1)
+    max_samples: int = mutable(32, "Most samples a prompt.", ge=1, le=1024)
+    truncated: Literal["undecided", "incorrect"] = mutable(
+        "undecided", "What an answer that is cut off by its token limit counts as; a run says so where there are any."
+    )
+    correct_verifiers: bool = mutable(
+        False, "Move the edges of the band by the verifiers' own error rates, as `coldstart audit` measured them."
+    )
+    pilot: str = mutable("", "Rule `optimal`: file of pilot counts or outcomes that its prior is fitted to.")
+    as_good_as: int = mutable(
+        16, "Rule `optimal`: this many fixed samples may not be better at telling the regions.", ge=1, le=1024
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "Band":
@@ -95,7 +108,24 @@ class Band(Settings):
             raise ValueError(f"low must be below high: low is {self.low}, high is {self.high}")
         if self.max_samples < self.batch:
             raise ValueError(f"max_samples must be at least batch: {self.max_samples} < {self.batch}")
+        if self.rule == "optimal" and self.max_samples < self.as_good_as:
+            raise ValueError(f"max_samples must be at least as_good_as: {self.max_samples} < {self.as_good_as}")
         return self
+
+
+class Keep(Settings):
+    """Which of the prompts whose pass rates are known go on."""
+
+    who: Literal["target", "teachable", "edge"] = mutable(
+        "target",
+        "`target`: those in the target's band. `teachable`: those that models.strong solves and the target does not "
+        "find too easy. `edge`: those that both holds for.",
+    )
+    easy_share: float = mutable(0.0, "Share of the prompts above the band that is replayed.", ge=0, le=1)
+    guesses: int = mutable(
+        0, "Answers without reasoning that are tried for each prompt; one right answer drops it. 0: none.", ge=0, le=64
+    )
+    guess_tokens: int = mutable(64, "Longest answer that passes for one without reasoning, in tokens.", ge=1)
 
 
 class Choose(Settings):
@@ -178,18 +208,22 @@ class Recipe(Settings):
     )
     data: str = mutable(".", "Folder that relative paths start from, itself seen from where the command is run.")
     sources: dict[str, PluginSettings] = Field(min_length=1, description="Where prompts come from.")
-    models: dict[Literal["target", "planner", "executor", "judge"], ModelSettings] = Field(
+    models: dict[Literal["target", "strong", "planner", "executor", "judge"], ModelSettings] = Field(
         description="The generator of each role; the target's pass rate defines the band."
     )
     verifiers: dict[str, dict[str, Any]] = Field({}, description="Settings of verifiers that have any, a table each.")
     screen: Screen = Screen()
     band: Band = Band()
+    keep: Keep = Keep()
     plans: PlanSettings = PlanSettings()
     choose: Choose = Choose()
     assemble: Assemble = Assemble()
     export: Export = Export()
     budget: Budget = Budget()
     work: Work = Work()
+    reuse: list[str] = mutable(
+        [], "Run folders whose rollouts are taken where prompt, model, template and settings are the same."
+    )
 
     @model_validator(mode="after")
     def _roles_fit(self) -> "Recipe":
@@ -197,6 +231,8 @@ class Recipe(Settings):
             raise ValueError("models.target is missing: it is the model whose pass rate defines the band")
         if "executor" in self.models and "planner" not in self.models:
             raise ValueError("models.planner is missing: without its plans models.executor has nothing to execute")
+        if self.keep.who != "target" and "strong" not in self.models:
+            raise ValueError(f"models.strong is missing: keep.who = {self.keep.who!r} asks what it solves")
         return self
 
     def prices(self) -> dict[str, Price]:

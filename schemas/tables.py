@@ -12,8 +12,11 @@ import polars as pl
 
 ARMS = ("solve", "guess", "write_plan", "execute", "placebo", "plan_only", "step", "revise", "judge")
 PHASES = ("screen", "search", "confirm")
-ROLES = ("target", "planner", "executor", "judge")
+ROLES = ("target", "strong", "planner", "executor", "judge")
 OUTCOMES = ("correct", "incorrect", "undecided")
+BAND_REASONS = (
+    "in_band", "teachable", "replayed", "too_hard", "unsolved", "too_easy", "guessable", "unmeasured",
+)  # fmt: skip
 REGIONS = ("too_hard", "in_band", "too_easy", "unmeasured")
 SCREEN_REASONS = (
     "kept", "exact_duplicate", "near_duplicate", "contaminated", "bad_gold", "wrong_language", "too_long",
@@ -170,31 +173,47 @@ class PassRates(dy.Schema):
     n_timeout = _count("Undecided: the verifier ran out of time.")
     n_generation_error = _count("Undecided: generation failed.")
     n_not_run = _count("Undecided: the sample was never produced.")
-    pass_rate = _share("n_correct / (n_correct + n_incorrect); null where that is 0/0.", nullable=True)
-    ci_low = _share("Lower end of the Wilson interval.", nullable=True)
+    n_rated = _count(
+        "The denominator: n_correct + n_incorrect, and n_truncated where `band.truncated` is `incorrect`."
+    )
+    pass_rate = _share("n_correct / n_rated; null where that is 0/0.", nullable=True)
+    ci_low = _share("Lower end of the Wilson interval at the confidence of the band.", nullable=True)
     ci_high = _share("Upper end of the Wilson interval.", nullable=True)
-    p_below = _share("Posterior probability that the pass rate is below the band.", nullable=True)
+    p_below = _share(
+        "Posterior probability that the pass rate is below the band, under the prior of the stop rule: the pilot's for "
+        "`optimal`, else Jeffreys'.",
+        nullable=True,
+    )
     p_in = _share("Posterior probability that it is in the band.", nullable=True)
     p_above = _share("Posterior probability that it is above the band.", nullable=True)
     region = _enum(REGIONS, "The most probable region; `unmeasured` without a verdict.")
     is_decided = dy.Bool(description="The posterior of the region reached the confidence.")
     stop_rule = _text("The rule that decided when to stop sampling.")
-    n_first_round = _count("Right and wrong verdicts in the first, fixed round: what unbiased pass@k may use.")
+    n_first_round = _count("Those of n_rated that are in the first, fixed round: what unbiased pass@k may use.")
     c_first_round = _count("Correct ones among them.")
     tokens_mean = _real("Mean completion tokens a rollout.", nullable=True)
     tokens_per_correct = _real("Completion tokens spent for each correct rollout.", nullable=True)
 
 
 class Bands(dy.Schema):
-    """One row a prompt that was sampled: the region that counts."""
+    """One row a prompt that was sampled: the region it lies in, and whether it goes on."""
 
     prompt_id = _id("The prompt.", key=True, references="prompts")
-    region = _enum(REGIONS, "Where the prompt lies.")
-    is_decided = dy.Bool(description="Whether the region was decided at the stated confidence.")
-    reason = _text("Reason code of the region.")
-    role = _text("The role (or roles) whose pass rate decided it.")
-    generator_id = _id("The generator of that role.")
-    pass_rate = _share("The pass rate that was used.", nullable=True)
+    decision = _enum(
+        ("kept", "later", "dropped"),
+        "Whether the prompt goes on; `later` is too hard for now: a better model, or more samples, may solve it.",
+    )
+    reason = _enum(BAND_REASONS, "Why.")
+    region = _enum(REGIONS, "Where the target's pass rate lies.")
+    is_decided = dy.Bool(description="Whether that region was decided at the stated confidence.")
+    role = _text("The roles whose pass rates decided: `target`, or `target, strong`.")
+    generator_id = _id("The generator of the target.")
+    pass_rate = _share("The target's pass rate.", nullable=True)
+    strong_generator_id = _maybe_id("The generator of the stronger model; null where the recipe has none.")
+    strong_pass_rate = _share("Its pass rate.", nullable=True)
+    strong_region = dy.Enum(REGIONS, nullable=True, description="Where its pass rate lies; null where it has none.")
+    n_guesses = _count("Tries at an answer without reasoning that were judged right or wrong.")
+    c_guesses = _count("Right ones.")
 
 
 PLAN_STEP = {
