@@ -57,12 +57,21 @@ def test_a_plugins_own_settings_are_left_to_it(tmp_path: Path) -> None:
         ("[band]\nbatch = 40\n", "line 10: band: max_samples must be at least batch: 32 < 40"),
         ("[band]\nlow = -1\n", "line 11: band.low: input should be greater than or equal to 0, found -1"),
         ('[band]\nbatch = "four"\n', "line 11: band.batch: input should be a valid integer"),
-        ('[band]\nrule = "luck"\n', "line 11: band.rule: input should be 'jeffreys' or 'fixed', found \"luck\""),
+        (
+            '[band]\nrule = "luck"\n',
+            "line 11: band.rule: input should be 'jeffreys', 'curtailed', 'optimal' or 'fixed', found \"luck\"",
+        ),
+        ("[band]\nconfidence = 0.4\n", "line 11: band.confidence: input should be greater than 0.5, found 0.4"),
+        ("[band]\nconfidence = 1\n", "line 11: band.confidence: input should be less than 1"),
+        (
+            '[band]\nrule = "optimal"\nmax_samples = 8\n',
+            "line 10: band: max_samples must be at least as_good_as: 8 < 16",
+        ),
         ("[work]\nworkers = 0\n", "line 11: work.workers: input should be greater than or equal to 1, found 0"),
         ('[screen]\nthreshold = "high"\n', "line 11: screen.threshold: input should be a valid number"),
         (
             '[models.hero]\nkind = "replay"\n',
-            "line 10: models.hero: input should be 'target', 'planner', 'executor' or",
+            "line 10: models.hero: input should be 'target', 'strong', 'planner', 'executor' or",
         ),
         ('[models.executor]\ntemplate = "plain-1"\n', "line 10: 'models.executor.kind' is missing; it is required"),
     ],
@@ -88,6 +97,12 @@ def test_what_is_missing_is_named(tmp_path: Path, removed: str, message: str) ->
 def test_a_recipe_needs_a_target(tmp_path: Path) -> None:
     text = MINIMAL.replace("models.target", "models.planner")
     assert "models.target is missing" in _refusal(_recipe(tmp_path, text))
+
+
+@pytest.mark.parametrize("who", ["teachable", "edge"])
+def test_what_a_stronger_model_solves_needs_that_model(tmp_path: Path, who: str) -> None:
+    message = f"models.strong is missing: keep.who = {who!r} asks what it solves"
+    assert message in _refusal(_recipe(tmp_path, f'{MINIMAL}\n[keep]\nwho = "{who}"\n'))
 
 
 def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -143,7 +158,7 @@ def test_a_band_is_ordered_or_refused(low: float, high: float) -> None:
 
 
 def test_identity_leaves_out_what_may_change() -> None:
-    assert identity_fields(Band()) == {"low": 0.1, "high": 0.9, "confidence": 0.95, "rule": "jeffreys", "batch": 4}
+    assert identity_fields(Band()) == {"batch": 4}
 
 
 def _models(model: type[BaseModel]) -> list[type[BaseModel]]:
