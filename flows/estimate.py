@@ -14,7 +14,7 @@ from flows.pilot import ALL, IN_BAND, SAMPLED, Pilot
 from pipeline.intervals import wilson_interval
 from pipeline.planning import STRATEGIES
 from pipeline.resolve import RECORDED, Resolved
-from pipeline.sampling import round_size
+from pipeline.stopping import Rule
 from pipeline.spending import cost
 from schemas.recipe import Recipe
 
@@ -116,7 +116,7 @@ def _share_range(n_found: int, n: int) -> tuple[float, float]:
 def _allowed(resolved: Resolved, n_prompts: int) -> pl.DataFrame:
     """The fewest and the most rollouts of each arm that a recipe allows for so many prompts."""
     band, plans, planner = resolved.recipe.band, resolved.recipe.plans, resolved.models.get("planner")
-    rows = [("screen", "target", "solve", min(round_size(band), band.max_samples), band.max_samples)]
+    rows = [("screen", "target", "solve", Rule(**band.model_dump()).round_size(), band.max_samples)]
     if planner and not resolved.tries_plans():
         rows += [("screen", "planner", "write_plan", 0, band.max_samples)]
     elif planner:

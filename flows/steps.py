@@ -33,6 +33,7 @@ from pipeline.evidence import gather
 from pipeline.judging import JUDGE
 from pipeline.resolve import RECORDED, Model, Resolved, bind
 from pipeline.spending import Spending, spending_of
+from pipeline.stopping import Rule
 from pipeline.store import Run
 from schemas.errors import RecipeError
 from schemas.recipe import Export, Recipe
@@ -133,7 +134,7 @@ def _sampling_loop(run: Run, resolved: Resolved, spending: Spending, limit: int 
         wanted = _wanted_solves(run, resolved, limit)
         yield from generate_owed(run, resolved, Wanted(resolved.models["target"], "samples", wanted), spending, errors)
         yield from _verdicts(run, resolved, spending)
-        yield _batch(run, rate, resolved.recipe.band)
+        yield _batch(run, rate, _rule(resolved.recipe))
         if owed_of(run, _wanted_solves(run, resolved, limit)).is_empty():
             break
 
@@ -144,7 +145,7 @@ def _require_what_verifiers_need(run: Run, resolved: Resolved) -> None:
     verify.require_all(used, resolved.recipe.verifiers)
     if JUDGE in used and JUDGE not in resolved.models:
         raise RecipeError("models.judge is missing: there are prompts whose verifier is `judge`")
-    n_voters, n_first = resolved.verifier_settings("majority").samples, sampling.round_size(resolved.recipe.band)
+    n_voters, n_first = resolved.verifier_settings("majority").samples, _rule(resolved.recipe).round_size()
     if "majority" in used and n_first < n_voters:
         raise RecipeError(
             f"band.batch: found {n_first}, wanted at least verifiers.majority.samples = {n_voters}: "
@@ -161,7 +162,7 @@ def _verdicts(run: Run, resolved: Resolved, spending: Spending) -> Iterator[Step
 def _wanted_solves(run: Run, resolved: Resolved, limit: int | None) -> pl.DataFrame:
     """Solve samples of the target that are wanted."""
     target = resolved.models["target"].generator_id
-    return sampling.wanted(*_sampled(run, limit), resolved.recipe.band, target)
+    return sampling.wanted(*_sampled(run, limit), _rule(resolved.recipe), target)
 
 
 def _sampled(run: Run, limit: int | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -196,7 +197,7 @@ def _tried_plans(run: Run, resolved: Resolved, spending: Spending) -> Iterator[S
     yield _batch(run, choices, _choose(recipe, "execute"))
     yield from generate_owed(run, resolved, Wanted(executor, "trials", _wanted_trials(run, resolved)), spending)
     yield from _verdicts(run, resolved, spending)
-    yield _batch(run, rate, recipe.band)
+    yield _batch(run, rate, _rule(recipe))
     yield _batch(run, score, score.Config(executor=executor.generator_id, confidence=recipe.plans.confidence))
 
 
@@ -220,3 +221,7 @@ def _wanted_trials(run: Run, resolved: Resolved) -> pl.DataFrame:
 
 def _choose(recipe: Recipe, arm: str) -> choices.Config:
     return choices.Config(arm=arm, plans=recipe.plans, **recipe.choose.model_dump())
+
+
+def _rule(recipe: Recipe) -> Rule:
+    return Rule(**recipe.band.model_dump())

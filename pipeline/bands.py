@@ -6,7 +6,7 @@ Kept prompts that nobody has sampled yet have no row: they are pending, not excl
 import polars as pl
 from pydantic import Field
 
-from pipeline.sampling import of_target
+from pipeline.sampling import of_model
 from schemas.recipe import Settings
 from schemas.tables import Bands, PassRates, Prompts, Screened
 
@@ -37,7 +37,7 @@ def run(prompts: pl.DataFrame, screened: pl.DataFrame, pass_rates: pl.DataFrame,
     )  # fmt: skip
     kept = prompts.join(screened.filter(decision="kept"), on="prompt_id", how="semi").select("prompt_id", "verifier")
     return (
-        of_target(pass_rates, config.target)
+        of_model(pass_rates, config.target)
         .join(kept, on=["prompt_id", "verifier"], how="semi")
         .with_columns(reason=reason, role=pl.lit("target"))
         .select(Bands.column_names())

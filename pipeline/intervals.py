@@ -6,10 +6,7 @@ Clopper-Pearson is .979 and wider (Brown, Cai and DasGupta 2001, sections 3 and 
 
 from statistics import NormalDist
 
-import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc
 
 Z_95 = NormalDist().inv_cdf(0.975)
 """Standard errors on each side of a normal interval at 95 %."""
@@ -37,19 +34,3 @@ def wilson_interval(n_correct: pl.Expr, n: pl.Expr, *, confidence: float = 0.95)
     low = pl.min_horizontal(((middle - reach) / scale).clip(0, 1), rate)
     high = pl.max_horizontal(((middle + reach) / scale).clip(0, 1), rate)
     return low, high
-
-
-def jeffreys_masses(n_correct: ArrayLike, n: ArrayLike, *, low: float, high: float) -> NDArray[np.float64]:
-    """Posterior probabilities that a pass rate is below, in and above the band [low, high].
-
-    Shape (..., 3), each row summing to 1: the masses of Beta(c + 1/2, n - c + 1/2), the posterior under the prior
-    of Jeffreys 1946. At n = 0 they are the prior's, which no caller should take for a measurement.
-
-    >>> jeffreys_masses([2, 0], [4, 20], low=0.1, high=0.9).round(2).tolist()
-    [[0.02, 0.97, 0.02], [0.96, 0.04, 0.0]]
-    """
-    right, wrong = np.asarray(n_correct) + 0.5, np.subtract(n, n_correct) + 0.5
-    below = betainc(right, wrong, low)
-    above = betainc(wrong, right, 1 - high)
-    inside = np.clip(1 - below - above, 0, 1)
-    return np.round(np.stack([below, inside, above], axis=-1), DECIMALS)

@@ -3,6 +3,7 @@
 import polars as pl
 
 from pipeline.verifiers import UNDECIDED_REASONS, VERIFIER_ERROR
+from schemas.recipe import Band
 from schemas.tables import OUTCOMES
 
 UNDECIDED_COUNTS = tuple(f"n_{reason}" for reason in UNDECIDED_REASONS)
@@ -24,8 +25,14 @@ def counts() -> list[pl.Expr]:
     return [(entry == name).sum().cast(pl.Int32).alias(name) for name in COUNTS]
 
 
+def n_rated(band: Band) -> pl.Expr:
+    """The denominator of a pass rate: verdicts that say right or wrong, and truncated answers where they are wrong."""
+    judged = n_judged()
+    return judged + pl.col("n_truncated") if band.truncated == INCORRECT else judged
+
+
 def n_judged() -> pl.Expr:
-    """Verdicts that say right or wrong: what a pass rate is taken over."""
+    """Verdicts that say right or wrong."""
     return pl.col("n_correct") + pl.col("n_incorrect")
 
 

@@ -6,31 +6,32 @@ this stage runs after `verify`, which gives one to every rollout that answers it
 
 import polars as pl
 
-from pipeline.intervals import jeffreys_masses, wilson_interval
-from pipeline.ledger import CORRECT, COUNTS, INCORRECT, counts, n_judged, n_samples, n_undecided
+from pipeline.corrected_band import by_verifier
+from pipeline.intervals import wilson_interval
+from pipeline.ledger import CORRECT, COUNTS, INCORRECT, counts, n_rated, n_samples, n_undecided
 from pipeline.rows import require_column, require_valid
-from pipeline.sampling import is_stopped, round_size
+from pipeline.sampling import stopped
+from pipeline.stopping import Rule, regions
+from pipeline.verifiers import TRUNCATED
 from pipeline.verify import latest
-from schemas.recipe import Band
-from schemas.tables import OUTCOMES, REGIONS, PassRates, Rollouts, Verdicts
+from schemas.tables import OUTCOMES, PassRates, Rollouts, Verdicts
 
 READS = (Rollouts, Verdicts)
 WRITES = PassRates
-Config = Band
+Config = Rule
 
 KEY = tuple(PassRates.primary_key())
-MASSES = ("p_below", "p_in", "p_above")
 AS_GIVEN = "as_given"
 """The stop rule of rows that were rated as they came: whoever sampled them knows it, we do not."""
 
 
-def run(rollouts: pl.DataFrame, verdicts: pl.DataFrame, config: Band) -> pl.DataFrame:
+def run(rollouts: pl.DataFrame, verdicts: pl.DataFrame, config: Rule) -> pl.DataFrame:
     """The pass rates of all rollouts that have a verdict, by the highest version of each verifier; sorted by key."""
     samples = rollouts.join(latest(verdicts).select("rollout_id", "verifier", "outcome", "reason"), on="rollout_id")
     return _rated(samples, list(KEY), config, stop_rule=config.rule).select(PassRates.column_names())
 
 
-def rate_rows(frame: pl.DataFrame, config: Band, *, sequential: bool = False, where: str = "input") -> pl.DataFrame:
+def rate_rows(frame: pl.DataFrame, config: Rule, *, sequential: bool = False, where: str = "input") -> pl.DataFrame:
     """Pass rates of plain rows: prompt_id, outcome and reason (may be left out), a row a rollout in sampling order.
 
     One row a prompt, sorted by prompt_id: the columns of `pass_rates` that apply, n_undecided, and decision (the
@@ -49,66 +50,59 @@ def rate_rows(frame: pl.DataFrame, config: Band, *, sequential: bool = False, wh
     return _rated(samples, ["prompt_id"], config, stop_rule=stop_rule).select(*names, *extra)
 
 
-def n_used(samples: pl.DataFrame, band: Band) -> pl.DataFrame:
+def n_used(samples: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     """How many samples of each prompt the stopping rule would have asked for: columns prompt_id and n_used.
 
     `samples` has prompt_id, sample_index (from 0, no gaps), outcome and reason. The rule looks after each whole round
     and at `max_samples`; where the samples end before it stops, all are used.
     """
     rounds = (
-        samples.filter(pl.col("sample_index") < band.max_samples)
-        .group_by("prompt_id", round=pl.col("sample_index") // round_size(band))
+        samples.filter(pl.col("sample_index") < rule.max_samples)
+        .group_by("prompt_id", round=pl.col("sample_index") // rule.round_size())
         .agg(counts())
         .sort("prompt_id", "round")
         .with_columns(pl.col(name).cum_sum().over("prompt_id") for name in COUNTS)
     )
-    stops = decide(rounds, band).select("prompt_id", n=n_samples(), is_stopped=is_stopped(band))
+    stops = rounds.select("prompt_id", stopped(rounds, rule), n=n_samples())
     first_stop = pl.col("n").filter(pl.col("is_stopped")).min()
     return stops.group_by("prompt_id").agg(n_used=pl.coalesce(first_stop, pl.col("n").max()))
 
 
-def decide(ledgers: pl.DataFrame, band: Band) -> pl.DataFrame:
-    """Ledgers with pass_rate, ci_low, ci_high, p_below, p_in, p_above, region and is_decided, row for row.
+def decide(ledgers: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """Ledgers with n_rated, pass_rate, ci_low, ci_high, p_below, p_in, p_above, region and is_decided, row for row.
 
-    The region is the one with the highest posterior mass (ties: in the band, then too hard). Without a right or wrong
-    verdict it is `unmeasured` and every number is null. Each distinct pair of counts is worked out once.
+    The region is that of `stopping.regions`, read in the band of the row's `verifier` where its errors are to be
+    corrected; the rate is as counted. Where n_rated is 0 the region is `unmeasured` and every other number is null.
+    Each distinct pair of counts is worked out once.
     """
-    pairs = ledgers.select("n_correct", "n_incorrect").unique().with_columns(n=n_judged())
-    masses = jeffreys_masses(pairs["n_correct"], pairs["n"], low=band.low, high=band.high)
-    n = pl.when(pl.col("n") > 0).then("n")
-    ci_low, ci_high = wilson_interval(pl.col("n_correct"), pl.col("n"), confidence=band.confidence)
-    decided = (
-        pairs.hstack(pl.DataFrame(masses, schema=dict.fromkeys(MASSES, pl.Float64)))
-        .with_columns(pl.when(n.is_not_null()).then(name).alias(name) for name in MASSES)
-        .with_columns(pass_rate=pl.col("n_correct") / n, ci_low=ci_low, ci_high=ci_high, region=_region())
-        .with_columns(is_decided=pl.max_horizontal(MASSES).ge(band.confidence).fill_null(False))
-    )
-    return ledgers.join(decided.drop("n"), on=["n_correct", "n_incorrect"], how="left", maintain_order="left")
-
-
-def _region() -> pl.Expr:
-    most = pl.max_horizontal(MASSES)
-    region = (
-        pl.when(most.is_null()).then(pl.lit("unmeasured"))
-        .when(pl.col("p_in") == most).then(pl.lit("in_band"))
-        .when(pl.col("p_below") == most).then(pl.lit("too_hard"))
-        .otherwise(pl.lit("too_easy"))
+    keyed = ledgers.with_columns(n_rated=n_rated(rule).cast(pl.Int32))
+    pairs = keyed.select(pl.col("^verifier$"), n="n_rated", c="n_correct").unique()
+    low, high = wilson_interval(pl.col("c"), pl.col("n"), confidence=rule.confidence)
+    measured = pl.when(pl.col("n") > 0).then("n")
+    decided = by_verifier(pairs, rule, regions).select(
+        pl.col("^verifier$"), pl.col("n").alias("n_rated"), pl.col("c").alias("n_correct"),
+        pass_rate=pl.col("c") / measured, ci_low=low, ci_high=high,
+        p_below="p_below", p_in="p_in", p_above="p_above", region="region", is_decided="is_decided",
     )  # fmt: skip
-    return region.cast(pl.Enum(REGIONS))
+    keys = [name for name in ("verifier", "n_rated", "n_correct") if name in decided.columns]
+    return keyed.join(decided, on=keys, how="left", maintain_order="left")
 
 
-def _rated(samples: pl.DataFrame, key: list[str], band: Band, *, stop_rule: str) -> pl.DataFrame:
+def _rated(samples: pl.DataFrame, key: list[str], rule: Rule, *, stop_rule: str) -> pl.DataFrame:
     """A row a key: samples (columns outcome, reason, sample_index, n_completion_tokens) counted and decided."""
-    ledgers = samples.group_by(key).agg(*counts(), *_first_round(round_size(band)), *_tokens())
-    return decide(ledgers, band).with_columns(stop_rule=pl.lit(stop_rule)).sort(key)
+    ledgers = samples.group_by(key).agg(*counts(), *_first_round(rule), *_tokens())
+    return decide(ledgers, rule).with_columns(stop_rule=pl.lit(stop_rule)).sort(key)
 
 
-def _first_round(size: int) -> list[pl.Expr]:
-    """Right and wrong verdicts of the first round, whose size was fixed in advance, and the right ones among them."""
-    in_first = pl.col("sample_index") < size
-    is_correct, is_incorrect = pl.col("outcome") == CORRECT, pl.col("outcome") == INCORRECT
+def _first_round(rule: Rule) -> list[pl.Expr]:
+    """The rated verdicts of the first round, whose size was fixed in advance, and the right ones among them."""
+    in_first = pl.col("sample_index") < rule.round_size()
+    is_correct = pl.col("outcome") == CORRECT
+    is_rated = is_correct | (pl.col("outcome") == INCORRECT)
+    if rule.truncated == INCORRECT:
+        is_rated |= pl.col("reason") == TRUNCATED
     return [
-        (in_first & (is_correct | is_incorrect)).sum().cast(pl.Int32).alias("n_first_round"),
+        (in_first & is_rated).sum().cast(pl.Int32).alias("n_first_round"),
         (in_first & is_correct).sum().cast(pl.Int32).alias("c_first_round"),
     ]
 

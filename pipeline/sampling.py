@@ -1,7 +1,7 @@
-"""Which samples are wanted of each prompt: one more round, until its band is decided.
+"""Which samples are wanted: of each prompt one more round, until its stopping rule wants none.
 
-A prompt stops when the posterior of a region reaches the confidence (rule `jeffreys`), at `max_samples`, or when its
-recording has no more. The answer depends on stored pass rates alone, so a run that was killed asks for the same keys.
+A prompt stops when the rule says so, at `max_samples`, or when its recording has no more. The answer depends on stored
+counts alone, so a run that was killed asks for the same keys.
 """
 
 from collections.abc import Iterable
@@ -9,45 +9,48 @@ from hashlib import sha256
 
 import polars as pl
 
-from pipeline.ledger import n_samples
+from pipeline.corrected_band import by_verifier
+from pipeline.ledger import n_rated, n_samples
+from pipeline.stopping import STATE, Rule, stops
 from schemas.ids import NONE, canonical_json
-from schemas.recipe import Band
 from schemas.tables import Rollouts, polars_schema
 
 ARM, PHASE = "solve", "screen"
 
 
-def of_target(pass_rates: pl.DataFrame, target: str) -> pl.DataFrame:
-    """The pass rates that decide the band: those of the target, solving without a plan, while screening."""
-    return pass_rates.filter(generator_id=target, arm=ARM, phase=PHASE, plan_id=NONE)
+def of_model(pass_rates: pl.DataFrame, generator_id: str) -> pl.DataFrame:
+    """The pass rates that say how hard prompts are for a model: those of solving without a plan, while screening."""
+    return pass_rates.filter(generator_id=generator_id, arm=ARM, phase=PHASE, plan_id=NONE)
 
 
-def round_size(band: Band) -> int:
-    """Samples of one round, and so of the first: all of them where the rule is `fixed`."""
-    return band.max_samples if band.rule == "fixed" else band.batch
+def stopped(ledgers: pl.DataFrame, rule: Rule) -> pl.Series:
+    """Whether no further sample of a prompt is wanted, row for row, from the nine counts.
 
-
-def is_stopped(band: Band) -> pl.Expr:
-    """Whether no further sample of a prompt is wanted, from its counts and `is_decided`."""
-    enough = n_samples() >= band.max_samples
-    if band.rule == "fixed":
-        return enough
-    return enough | pl.col("is_decided") | (pl.col("n_not_run") > 0)
+    A column `verifier` says whose errors move the band. A sample that was never produced ends the recording; the rule
+    `fixed` asks for all at once and looks at nothing.
+    """
+    n_left = pl.lit(rule.max_samples, pl.Int32) - n_samples()
+    states = ledgers.select(pl.col("^verifier$"), n=n_rated(rule), c="n_correct", n_left=n_left)
+    known = by_verifier(states.unique(), rule, lambda rows, own: rows.with_columns(is_stopped=stops(rows, own)))
+    keys = [name for name in ("verifier", *STATE) if name in states.columns]
+    is_stopped = states.join(known, on=keys, how="left", maintain_order="left")["is_stopped"]
+    return is_stopped if rule.rule == "fixed" else is_stopped | (ledgers["n_not_run"] > 0)
 
 
 def wanted(
-    prompts: pl.DataFrame, screened: pl.DataFrame, pass_rates: pl.DataFrame, config: Band, target: str
+    prompts: pl.DataFrame, screened: pl.DataFrame, pass_rates: pl.DataFrame, rule: Rule, generator_id: str
 ) -> pl.DataFrame:
-    """The solve samples of the generator `target` that are wanted now: those before, and one more round.
+    """The solve samples of a generator that are wanted now: those before, and one more round.
 
     Columns rollout_id, prompt_id, sample_index, arm and phase, sorted by prompt and sample. Every kept prompt has
     indices 0 to k - 1, where k is what it has once it has stopped, else the end of its next round. Samples without a
     verdict count.
     """
-    rates = of_target(pass_rates, target).select("prompt_id", "verifier", n=n_samples(), is_stopped=is_stopped(config))
+    own = of_model(pass_rates, generator_id)
+    rates = own.select("prompt_id", "verifier", stopped(own, rule), n=n_samples())
     kept = prompts.join(screened.filter(decision="kept"), on="prompt_id", how="semi")
-    n = pl.col("n").fill_null(0)
-    next_round = ((n // round_size(config) + 1) * round_size(config)).clip(upper_bound=config.max_samples)
+    n, size = pl.col("n").fill_null(0), rule.round_size()
+    next_round = ((n // size + 1) * size).clip(upper_bound=rule.max_samples)
     samples = (
         kept.join(rates, on=["prompt_id", "verifier"], how="left")
         .sort("prompt_id")
@@ -55,7 +58,7 @@ def wanted(
         .select("prompt_id", sample_index=pl.int_ranges(0, "k", dtype=polars_schema(Rollouts)["sample_index"]))
         .explode("sample_index")
     )
-    ids = pl.Series("rollout_id", _rollout_ids(samples.rows(), target), dtype=pl.String)
+    ids = pl.Series("rollout_id", _rollout_ids(samples.rows(), generator_id), dtype=pl.String)
     return samples.select(ids, "prompt_id", "sample_index", arm=pl.lit(ARM), phase=pl.lit(PHASE))
 
 

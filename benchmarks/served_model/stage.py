@@ -18,6 +18,7 @@ from pipeline.resolve import Resolved, resolve
 from pipeline.served_model import client  # noqa: F401  imports are no part of what is timed
 from pipeline.sources import Prompt
 from pipeline.spending import spending_of
+from pipeline.stopping import Rule
 from pipeline.store import Run
 from schemas.recipe import Recipe
 from schemas.tables import PassRates, Prompts, Rollouts, frame_of
@@ -51,7 +52,8 @@ def ask_all(run: Run, resolved: Resolved, progress: runner.Progress = lambda n: 
     target = resolved.models["target"]
     prompts = run.read(Prompts)
     screened = prompts.select("prompt_id", decision=pl.lit("kept"))
-    samples = sampling.wanted(prompts, screened, frame_of(PassRates, []), resolved.recipe.band, target.generator_id)
+    rule = Rule(**resolved.recipe.band.model_dump())
+    samples = sampling.wanted(prompts, screened, frame_of(PassRates, []), rule, target.generator_id)
     wanted = Wanted(target, "samples", samples)
     (step,) = generate_owed(run, resolved, wanted, spending_of(run, resolved.recipe.budget))
     with Timed() as timed:

@@ -12,6 +12,7 @@ from pipeline import collect, runner, sampling, store
 from pipeline.resolve import Resolved, resolve
 from pipeline.sources import Prompt
 from pipeline.spending import Spending
+from pipeline.stopping import Rule
 from pipeline.store import Run
 from schemas.errors import RecipeError, WorkOwed
 from schemas.recipe import Budget, Recipe
@@ -63,7 +64,7 @@ def run(tmp_path: Path) -> Run:
 def wanted(run: Run, resolved: Resolved) -> Wanted:
     prompts, target = run.read(Prompts), resolved.models["target"]
     screened = prompts.select("prompt_id", decision=pl.lit("kept"))
-    band = resolved.recipe.band
+    band = Rule(**resolved.recipe.band.model_dump())
     samples = sampling.wanted(prompts, screened, frame_of(PassRates, []), band, target.generator_id)
     return Wanted(target, "samples", samples)
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from pipeline.intervals import jeffreys_masses, wilson_interval
+from pipeline.intervals import wilson_interval
+from pipeline.prior import JEFFREYS, region_masses
 
 COUNTS = st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 BANDS = st.tuples(st.floats(0, 0.49), st.floats(0.5, 1))
@@ -41,7 +42,7 @@ def test_wilson_lies_in_the_unit_interval_around_the_rate(counts: tuple[int, int
 @given(COUNTS, BANDS)
 def test_masses_are_the_posterior_of_scipy_and_sum_to_one(counts: tuple[int, int], band: tuple[float, float]) -> None:
     c, n = counts
-    masses = jeffreys_masses([c], [n], low=band[0], high=band[1])[0]
+    masses = region_masses(JEFFREYS, [n], [c], low=band[0], high=band[1])[0]
     posterior = beta(c + 0.5, n - c + 0.5)
     assert masses.sum() == pytest.approx(1, abs=1e-9)
     assert (masses >= 0).all()
@@ -50,13 +51,13 @@ def test_masses_are_the_posterior_of_scipy_and_sum_to_one(counts: tuple[int, int
 
 @given(st.integers(1, 64), BANDS)
 def test_more_correct_ones_move_mass_upwards(n: int, band: tuple[float, float]) -> None:
-    below, _, above = jeffreys_masses(np.arange(n + 1), np.full(n + 1, n), low=band[0], high=band[1]).T
+    below, _, above = region_masses(JEFFREYS, np.full(n + 1, n), np.arange(n + 1), low=band[0], high=band[1]).T
     assert (np.diff(below) <= 0).all()
     assert (np.diff(above) >= 0).all()
 
 
 def test_a_band_that_is_symmetrical_sees_right_and_wrong_alike() -> None:
-    masses = jeffreys_masses(np.arange(21), np.full(21, 20), low=0.25, high=0.75)
+    masses = region_masses(JEFFREYS, np.full(21, 20), np.arange(21), low=0.25, high=0.75)
     assert (masses == masses[::-1, ::-1]).all()
 
 
@@ -78,11 +79,11 @@ def test_a_band_that_is_symmetrical_sees_right_and_wrong_alike() -> None:
 def test_the_decision_table_at_95_percent(
     low: float, high: float, n: int, below: list[int], inside: list[int], above: list[int]
 ) -> None:
-    decided = jeffreys_masses(np.arange(n + 1), np.full(n + 1, n), low=low, high=high) >= 0.95
+    decided = region_masses(JEFFREYS, np.full(n + 1, n), np.arange(n + 1), low=low, high=high) >= 0.95
     assert [list(np.flatnonzero(column)) for column in decided.T] == [below, inside, above]
 
 
 @pytest.mark.parametrize(("low", "n"), [(0.1, 18), (0.2, 9), (0.05, 38)])
 def test_how_many_failures_certify_a_rate_below_the_band(low: float, n: int) -> None:
-    before, now = jeffreys_masses([0, 0], [n - 1, n], low=low, high=0.95)[:, 0]
+    before, now = region_masses(JEFFREYS, [n - 1, n], [0, 0], low=low, high=0.95)[:, 0]
     assert before < 0.95 <= now

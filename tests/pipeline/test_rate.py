@@ -17,13 +17,13 @@ from scipy.stats import beta
 from pipeline import rate
 from pipeline.ledger import COUNTS
 from pipeline.rate import rate_rows
+from pipeline.stopping import Rule
 from pipeline.verifiers import UNDECIDED_REASONS
 from schemas.errors import SchemaError
 from schemas.ids import content_id
-from schemas.recipe import Band
 from schemas.tables import PassRates, Rollouts, Verdicts, frame_of, polars_schema
 
-BAND = Band()
+BAND = Rule()
 ENTRIES = ("correct", "incorrect", *UNDECIDED_REASONS)
 PROMPT, TARGET = content_id("prompt", n=0), content_id("generator", n=0)
 RIGHT, WRONG = ("correct", "correct"), ("incorrect", "wrong_answer")
@@ -40,7 +40,7 @@ def tables(*samples: tuple[str, str], **columns: Any) -> tuple[pl.DataFrame, pl.
     return frame_of(Rollouts, rollouts), frame_of(Verdicts, verdicts)
 
 
-def rated(*samples: tuple[str, str], band: Band = BAND) -> dict[str, Any]:
+def rated(*samples: tuple[str, str], band: Rule = BAND) -> dict[str, Any]:
     return rate.run(*tables(*samples), band).row(0, named=True)
 
 
@@ -131,7 +131,7 @@ def test_tokens_for_each_correct_one_are_unknown_where_none_is_correct() -> None
 
 def test_the_first_round_is_the_batch_or_all_that_the_fixed_rule_takes() -> None:
     samples = [RIGHT, ("undecided", "timeout"), WRONG, RIGHT, RIGHT]
-    row, fixed = rated(*samples), rated(*samples, band=Band(rule="fixed", max_samples=5))
+    row, fixed = rated(*samples), rated(*samples, band=Rule(rule="fixed", max_samples=5))
     assert (row["n_first_round"], row["c_first_round"]) == (3, 2)
     assert (fixed["n_first_round"], fixed["c_first_round"]) == (4, 3)
 
@@ -209,7 +209,7 @@ def test_a_decided_prompt_stops_after_its_round_and_the_rest_is_not_counted() ->
     assert result["stop_rule"] == "jeffreys"
 
 
-def slow_n_used(outcomes: list[str], band: Band) -> int:
+def slow_n_used(outcomes: list[str], band: Rule) -> int:
     """The stopping rule as one would write it down: look after each round."""
     for n in range(1, len(outcomes) + 1):
         used = outcomes[:n]
@@ -228,10 +228,10 @@ def slow_n_used(outcomes: list[str], band: Band) -> int:
 @given(
     st.lists(st.lists(st.sampled_from(ENTRIES[:4] + ENTRIES[-1:]), min_size=1, max_size=24), min_size=1, max_size=5),
     st.builds(
-        Band, batch=st.integers(1, 5), max_samples=st.integers(5, 20), rule=st.sampled_from(["jeffreys", "fixed"])
+        Rule, batch=st.integers(1, 5), max_samples=st.integers(5, 20), rule=st.sampled_from(["jeffreys", "fixed"])
     ),
 )
-def test_the_replay_is_the_slow_obvious_loop(prompts: list[list[str]], band: Band) -> None:
+def test_the_replay_is_the_slow_obvious_loop(prompts: list[list[str]], band: Rule) -> None:
     frame = pl.concat([rows(outcomes, f"{n:02}") for n, outcomes in enumerate(prompts)])
     result = rate_rows(frame, band, sequential=True)
     assert result["n_used"].to_list() == [slow_n_used(outcomes, band) for outcomes in prompts]

@@ -9,14 +9,14 @@ from polars.testing import assert_frame_equal
 from pipeline import rate
 from pipeline.ledger import COUNTS
 from pipeline.sampling import wanted
+from pipeline.stopping import Rule
 from schemas.ids import content_id, rollout_id
-from schemas.recipe import Band
 from schemas.tables import PassRates, Prompts, Rollouts, Screened, Verdicts, frame_of
 
 TARGET = content_id("generator", n=0)
 A, B, C = (content_id("prompt", n=n) for n in range(3))
-BAND = Band(batch=4, max_samples=10)
-FIXED = Band(rule="fixed", batch=4, max_samples=10)
+BAND = Rule(batch=4, max_samples=10)
+FIXED = Rule(rule="fixed", batch=4, max_samples=10)
 ENTRIES = st.sampled_from(["correct", "incorrect", "timeout"])
 PROMPTS = frame_of(Prompts, [{"prompt_id": prompt, "verifier": "math"} for prompt in (A, B, C)])
 SCREENED = frame_of(
@@ -36,7 +36,7 @@ def rates(prompt_id: str = A, generator_id: str = TARGET, **counts: int) -> pl.D
     return rate.decide(frame, BAND)
 
 
-def n_wanted(pass_rates: pl.DataFrame, band: Band = BAND) -> dict[str, int]:
+def n_wanted(pass_rates: pl.DataFrame, band: Rule = BAND) -> dict[str, int]:
     return dict(wanted(PROMPTS, SCREENED, pass_rates, band, TARGET).group_by("prompt_id").len().rows())
 
 
@@ -75,7 +75,7 @@ def test_another_generators_results_stop_nobody() -> None:
 
 
 def test_a_lower_cap_gives_no_sample_back() -> None:
-    assert n_wanted(rates(n_correct=1, n_incorrect=7), Band(batch=4, max_samples=4)) == {A: 8, B: 4}
+    assert n_wanted(rates(n_correct=1, n_incorrect=7), Rule(batch=4, max_samples=4)) == {A: 8, B: 4}
 
 
 def test_nothing_is_wanted_where_nothing_is_kept() -> None:
@@ -92,7 +92,7 @@ def test_the_same_pass_rates_want_the_same_keys(counts: dict[str, int]) -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.lists(ENTRIES, max_size=12), min_size=2, max_size=2), st.sampled_from([BAND, FIXED]))
-def test_the_loop_asks_for_what_a_replay_of_the_rule_would_use(recordings: list[list[str]], band: Band) -> None:
+def test_the_loop_asks_for_what_a_replay_of_the_rule_would_use(recordings: list[list[str]], band: Rule) -> None:
     recorded = {prompt: entries for prompt, entries in zip((A, B), recordings, strict=True) if entries}
     before, now = pl.DataFrame({"rollout_id": []}, schema={"rollout_id": pl.String}), frame_of(PassRates, [])
     while (asked := wanted(PROMPTS, SCREENED, now, band, TARGET)).height > before.height:
