@@ -14,8 +14,8 @@ from flows.pilot import ALL, IN_BAND, SAMPLED, Pilot
 from pipeline.intervals import wilson_interval
 from pipeline.planning import STRATEGIES
 from pipeline.resolve import RECORDED, Resolved
-from pipeline.stopping import Rule
 from pipeline.spending import cost
+from pipeline.stopping import Rule
 from schemas.recipe import Recipe
 
 TOKENS = ("n_prompt_tokens", "n_completion_tokens")
