@@ -9,8 +9,9 @@ import click
 from flows.audit import audit
 from flows.console import show_notices
 from flows.endings import end_with
-from flows.file_verbs import dedup, rate, verify
+from flows.file_verbs import dedup, verify
 from flows.generate import generate
+from flows.rate import rate
 
 if TYPE_CHECKING:
     from pipeline.store import Run

@@ -1,4 +1,4 @@
-"""The verbs that work on files alone, without a run: `verify`, `rate` and `dedup`."""
+"""The verbs that work on files alone, without a run: `verify` and `dedup`; `rate` has a module of its own."""
 
 from typing import Any
 
@@ -35,39 +35,7 @@ def verify(input: str, output: str, verifier: str | None, workers: int, override
     check_output(output, input)
     config = Config(workers=workers, verifiers=verifier_settings(overrides, "verify"))
     frame = read_rows(input, ["id", "response", "task"])
-    _write(verify_rows(frame, verifier, config, where=input), output, "outcome")
-
-
-@click.command()
-@click.argument("input")
-@output_option
-@click.option("--low", type=float, default=0.1, show_default=True, help="Lowest pass rate in the band.")
-@click.option("--high", type=float, default=0.9, show_default=True, help="Highest pass rate in the band.")
-@click.option("--confidence", type=float, default=0.95, show_default=True, help="Posterior that decides.")
-@click.option("--sequential", is_flag=True, help="Replay the stopping rule over the rows, in order; adds n_used.")
-@click.option("--batch", type=int, default=4, show_default=True, help="Rows in a round.")
-@click.option("--max", "max_samples", type=int, default=32, show_default=True, help="Most rows a prompt.")
-@click.option("--rule", type=click.Choice(["jeffreys", "fixed"]), default="jeffreys", show_default=True)
-def rate(input: str, output: str, sequential: bool, **band: Any) -> None:
-    """Pass rates and bands from the judged responses in a file.
-
-    prompt_id, outcome, reason? -> a row a prompt with counts, rate and decision.
-    """
-    from pydantic import ValidationError
-
-    from pipeline.rate import rate_rows
-    from pipeline.rows import check_output, read_rows
-    from schemas.errors import RecipeError
-    from schemas.recipe import Band
-    from schemas.recipe_file import explain
-
-    try:
-        config = Band(**band)
-    except ValidationError as error:
-        raise RecipeError(explain(error, Band, "coldstart rate")) from None
-    check_output(output, input)
-    frame = read_rows(input, ["prompt_id", "outcome"])
-    _write(rate_rows(frame, config, sequential=sequential, where=input), output, "decision")
+    write_counted(verify_rows(frame, verifier, config, where=input), output, "outcome")
 
 
 @click.command()
@@ -96,7 +64,7 @@ def dedup(input: str, output: str, id_: str, text: str, keep_by: str | None, **s
 
     check_output(output, input)
     frame = read_rows(input, [id_, text, *([keep_by] if keep_by else [])])
-    _write(dedup_rows(frame, id=id_, text=text, keep_by=keep_by, where=input, **settings), output, "reason")
+    write_counted(dedup_rows(frame, id=id_, text=text, keep_by=keep_by, where=input, **settings), output, "reason")
 
 
 def verifier_settings(overrides: tuple[str, ...], verb: str) -> dict[str, dict[str, Any]]:
@@ -114,8 +82,8 @@ def verifier_settings(overrides: tuple[str, ...], verb: str) -> dict[str, dict[s
     return found
 
 
-def _write(frame: Any, output: str, column: str) -> None:
-    """Write the output, whole or not at all, and count what is in it."""
+def write_counted(frame: Any, output: str, column: str) -> None:
+    """Write the output, whole or not at all, and say how often each value of a column is in it."""
     from flows.console import say
     from pipeline.rows import write_rows
 

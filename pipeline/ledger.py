@@ -2,33 +2,47 @@
 
 import polars as pl
 
-from pipeline.verifiers import UNDECIDED_REASONS, VERIFIER_ERROR
+from pipeline.verifiers import TRUNCATED, UNDECIDED_REASONS, VERIFIER_ERROR
 from schemas.recipe import Band
 from schemas.tables import OUTCOMES
 
-UNDECIDED_COUNTS = tuple(f"n_{reason}" for reason in UNDECIDED_REASONS)
-COUNTS = ("n_correct", "n_incorrect", *UNDECIDED_COUNTS)
-"""The nine columns of `pass_rates` that partition its verdicts."""
-
 CORRECT, INCORRECT, UNDECIDED = OUTCOMES
 
+ENTRIES = (CORRECT, INCORRECT, *UNDECIDED_REASONS)
+"""What a verdict is entered as: its outcome, or why it has none."""
 
-def counts() -> list[pl.Expr]:
-    """The nine counts of a group of verdicts (columns outcome and reason), as aggregations.
+UNDECIDED_COUNTS = tuple(f"n_{reason}" for reason in UNDECIDED_REASONS)
+COUNTS = tuple(f"n_{entry}" for entry in ENTRIES)
+"""The nine columns of `pass_rates` that partition its verdicts."""
+
+
+def entry() -> pl.Expr:
+    """The column `entry` of verdicts (columns outcome and reason): the one of ENTRIES that each is counted under.
 
     An undecided verdict with another reason, or none, counts as a verifier that failed.
     """
-    known = pl.col("reason").is_in(UNDECIDED_REASONS)
-    reason = pl.when(known).then(pl.col("reason")).otherwise(pl.lit(VERIFIER_ERROR))
-    outcome = pl.col("outcome").cast(pl.String)
-    entry = "n_" + pl.when(outcome == UNDECIDED).then(reason).otherwise(outcome)
-    return [(entry == name).sum().cast(pl.Int32).alias(name) for name in COUNTS]
+    kinds = pl.Enum(ENTRIES)
+    found = pl.when(pl.col("outcome") == CORRECT).then(pl.lit(CORRECT, kinds))
+    found = found.when(pl.col("outcome") == INCORRECT).then(pl.lit(INCORRECT, kinds))
+    for reason in UNDECIDED_REASONS:
+        found = found.when(pl.col("reason") == reason).then(pl.lit(reason, kinds))
+    return found.otherwise(pl.lit(VERIFIER_ERROR, kinds)).alias("entry")
+
+
+def counts() -> list[pl.Expr]:
+    """The nine counts of a group of verdicts (column entry), as aggregations."""
+    return [(pl.col("entry") == one).sum().cast(pl.Int32).alias(f"n_{one}") for one in ENTRIES]
+
+
+def is_rated(band: Band) -> pl.Expr:
+    """Whether a verdict (column entry) is in the denominator: right, wrong, or truncated where that counts as wrong."""
+    rated = [CORRECT, INCORRECT, *([TRUNCATED] if band.truncated == INCORRECT else [])]
+    return pl.any_horizontal(pl.col("entry") == one for one in rated)
 
 
 def n_rated(band: Band) -> pl.Expr:
-    """The denominator of a pass rate: verdicts that say right or wrong, and truncated answers where they are wrong."""
-    judged = n_judged()
-    return judged + pl.col("n_truncated") if band.truncated == INCORRECT else judged
+    """The denominator of a pass rate, from the nine counts."""
+    return n_judged() + pl.col("n_truncated") if band.truncated == INCORRECT else n_judged()
 
 
 def n_judged() -> pl.Expr:

@@ -16,7 +16,7 @@ from scipy.stats import beta
 
 from pipeline import rate
 from pipeline.ledger import COUNTS
-from pipeline.rate import rate_rows
+from pipeline.rate_file import rate_rows
 from pipeline.stopping import Rule
 from pipeline.verifiers import UNDECIDED_REASONS
 from schemas.errors import SchemaError

@@ -8,6 +8,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline import rate
 from pipeline.ledger import COUNTS
+from pipeline.rate_file import rate_rows
 from pipeline.sampling import wanted
 from pipeline.stopping import Rule
 from schemas.ids import content_id, rollout_id
@@ -103,7 +104,7 @@ def test_the_loop_asks_for_what_a_replay_of_the_rule_would_use(recordings: list[
         schema={"prompt_id": pl.String, "outcome": pl.String, "reason": pl.String},
         orient="row",
     )
-    replayed = rate.rate_rows(rows, band, sequential=True)
+    replayed = rate_rows(rows, band, sequential=True)
     counts = ["prompt_id", *(name for name in COUNTS if name != "n_not_run")]
     assert_frame_equal(now.filter(pl.col("prompt_id").is_in(list(recorded))).select(counts), replayed.select(counts))
 

@@ -1,0 +1,131 @@
+"""`coldstart rate`: pass rates and bands of the judged responses in a file, and how far off they are expected to be."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flows.file_verbs import output_option, write_counted
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from pipeline.stopping import PilotCount, Rule
+
+share = click.FloatRange(0, 1)
+count = click.IntRange(min=1)
+
+JUDGE = "of this file"
+"""What stands for the verifier whose errors are given: the rows need not name it."""
+
+
+@click.command()
+@click.argument("input")
+@output_option
+@click.option("--low", type=float, default=0.1, show_default=True, help="Lowest pass rate in the band.")
+@click.option("--high", type=float, default=0.9, show_default=True, help="Highest pass rate in the band.")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Posterior that decides.")
+@click.option(
+    "--truncated",
+    type=click.Choice(["undecided", "incorrect"]),
+    default="undecided",
+    show_default=True,
+    help="What a response that was cut off counts as.",
+)
+@click.option("--false-negatives", type=share, default=0.0, help="Right answers that the verifier rejects, a share.")
+@click.option("--false-positives", type=share, default=0.0, help="Wrong ones that it accepts: both move the band.")
+@click.option("--pass-at", type=count, metavar="K", help="Add pass_at_K, unbiased, from the first round.")
+@click.option("--sequential", is_flag=True, help="Replay the stopping rule over the rows, in order; adds n_used.")
+@click.option("--batch", type=int, default=4, show_default=True, help="Rows in a round.")
+@click.option("--max", "max_samples", type=int, default=32, show_default=True, help="Most rows a prompt.")
+@click.option(
+    "--rule",
+    type=click.Choice(["jeffreys", "curtailed", "optimal", "fixed"]),
+    default="jeffreys",
+    show_default=True,
+    help="With `fixed` all --max rows are the first round.",
+)
+@click.option("--pilot", default="", metavar="FILE", help="Rule `optimal`: counts or outcomes to fit its prior to.")
+@click.option(
+    "--as-good-as", type=int, default=16, show_default=True, help="Rule `optimal`: so many fixed samples are no better."
+)
+def rate(input: str, output: str, sequential: bool, pass_at: int | None, **settings: Any) -> None:
+    """Pass rates and bands from the judged responses in a file.
+
+    INPUT has prompt_id and outcome, a row a response in sampling order; reason, n_completion_tokens, verifier and
+    verifier_version may be left out. The output has a row a prompt with counts, rate and decision; then comes what the
+    error of the decisions is expected to be, under a prior that is fitted to these rows.
+    """
+    from pipeline.rate_file import rate_rows
+    from pipeline.rows import check_output, read_rows
+    from schemas.errors import RecipeError
+
+    rule = _rule(**settings)
+    if pass_at and pass_at > rule.round_size():
+        raise RecipeError(
+            f"coldstart rate: --pass-at {pass_at} is more than the first round has: {rule.round_size()} rows; set "
+            "--batch, or --rule fixed and --max where the rows of a prompt were fixed in advance"
+        )
+    check_output(output, input)
+    frame = read_rows(input, ["prompt_id", "outcome"])
+    rates = rate_rows(frame, rule, sequential=sequential, pass_at=pass_at, where=input)
+    write_counted(rates, output, "decision")
+    _tell(rates, rule)
+
+
+def _rule(*, false_negatives: float, false_positives: float, pilot: str, **band: Any) -> "Rule":
+    """The rule that the options describe, its band where this verifier shows it; RecipeError where they do not fit."""
+    from pydantic import ValidationError
+
+    from pipeline.corrected_band import for_verifier
+    from pipeline.stopping import Rule
+    from schemas.errors import RecipeError
+    from schemas.recipe_file import explain
+
+    if (band["rule"] == "optimal") != bool(pilot):
+        raise RecipeError("coldstart rate: --rule optimal and --pilot FILE need each other: its prior is fitted to it")
+    errors = (JUDGE, false_negatives, false_positives)
+    try:
+        rule = Rule(**band, pilot=pilot, pilot_counts=_counts(pilot), verifier_errors=(errors,), correct_verifiers=True)
+    except ValidationError as error:
+        raise RecipeError(explain(error, Rule, "coldstart rate")) from None
+    return for_verifier(rule, JUDGE)
+
+
+def _counts(pilot: str) -> "tuple[PilotCount, ...]":
+    if not pilot:
+        return ()
+    from pipeline.pilot_counts import read_pilot
+
+    return read_pilot(pilot, pilot)
+
+
+def _tell(rates: "pl.DataFrame", rule: "Rule") -> None:
+    """Say what truncated rows counted as, and what the error of the decisions is expected to be."""
+    import polars as pl
+
+    from flows.console import say
+    from pipeline.band_error import stated_error
+
+    if n_truncated := rates["n_truncated"].sum():
+        say(f"{n_truncated} truncated: counted as {rule.truncated} (--truncated)")
+    if not rates["n_rated"].sum():
+        return
+    edges = pl.lit(rule.low).alias("low"), pl.lit(rule.high).alias("high")
+    for row in stated_error(rates.with_columns(*edges)).iter_rows(named=True):
+        say(_error_line(row))
+
+
+def _error_line(row: dict[str, Any]) -> str:
+    """What is expected to be wrong in a group of prompts, with 95 % intervals."""
+    what = [
+        ("in the wrong region", "error"),
+        ("of those called in band are not", "impure"),
+        ("of those in band are not called so", "lost"),
+    ]
+    told = [f"{_range(row, name)} {words}" for words, name in what if row[name] is not None]
+    return f"{row['group']}: {row['n_prompts']} prompts" + "".join(f"; {text}" for text in told)
+
+
+def _range(row: dict[str, Any], name: str) -> str:
+    value, low, high = (100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    return f"{value:.1f} % ({low:.1f} to {high:.1f})"
