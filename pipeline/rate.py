@@ -24,7 +24,7 @@ Config = Rule
 KEY = tuple(PassRates.primary_key())
 VERDICT = ("rollout_id", "verifier", "verifier_version", "outcome", "reason")
 MIXED = "an older program went on with this run: go on with the newer one, which judges the rest again"
-SAMPLE = ("entry", "sample_index", "n_completion_tokens")
+SAMPLE = ("outcome", "reason", "sample_index", "n_completion_tokens")
 """What is counted of a sample, beside its key."""
 
 
@@ -36,24 +36,28 @@ def run(rollouts: pl.DataFrame, verdicts: pl.DataFrame, config: Rule) -> pl.Data
     asked = rollouts.select("rollout_id", "sample_index", "n_completion_tokens", *(set(KEY) - {"verifier"}))
     judged = asked.join(latest(verdicts).select(VERDICT), on="rollout_id")
     require_one_judge(judged, KEY, "verdicts", MIXED)
-    return rated(judged.with_columns(entry()), KEY, config, stop_rule=config.rule).select(PassRates.column_names())
+    return rated(judged, KEY, config, stop_rule=config.rule).select(PassRates.column_names())
 
 
 def rated(samples: pl.DataFrame, key: Sequence[str], rule: Rule, *, stop_rule: str) -> pl.DataFrame:
     """A row a key: samples (columns `key` and SAMPLE) counted and decided; sorted by key."""
-    # The streaming engine counts in one pass, at a third of what polars takes to group by key, outcome and reason.
-    counted = samples.lazy().group_by(key).agg(*counts(), *_first_round(rule), *_tokens()).collect(engine="streaming")
-    return decide(counted, rule).with_columns(stop_rule=pl.lit(stop_rule)).sort(key)
+    return decide(ledgers(samples, key, rule), rule).with_columns(stop_rule=pl.lit(stop_rule)).sort(key)
 
 
-def decide(ledgers: pl.DataFrame, rule: Rule) -> pl.DataFrame:
-    """Ledgers with n_rated, pass_rate, ci_low, ci_high, p_below, p_in, p_above, region and is_decided, row for row.
+def ledgers(samples: pl.DataFrame, key: Sequence[str], rule: Rule) -> pl.DataFrame:
+    """A row a key, in any order: the nine counts, n_first_round, c_first_round, tokens_mean and tokens_per_correct."""
+    counted = samples.lazy().with_columns(entry()).group_by(key).agg(*counts(), *_first_round(rule), *_tokens())
+    return counted.collect(engine="streaming")  # one pass: sums beside a key of one kind, no groups of row numbers
+
+
+def decide(counted: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """Ledgers (the nine counts) with n_rated, pass_rate, ci_low, ci_high, p_below, p_in, p_above, region and is_decided, row for row.
 
     The region is that of `stopping.regions`, read in the band of the row's `verifier` where its errors are to be
     corrected; the rate is as counted. Where n_rated is 0 the region is `unmeasured` and every other number is null.
     Each distinct pair of counts is worked out once.
     """
-    keyed = ledgers.with_columns(n_rated=n_rated(rule).cast(pl.Int32))
+    keyed = counted.with_columns(n_rated=n_rated(rule).cast(pl.Int32))
     pairs = keyed.select(pl.col("^verifier$"), n="n_rated", c="n_correct").unique()
     low, high = wilson_interval(pl.col("c"), pl.col("n"), confidence=rule.confidence)
     rate = pl.col("c") / pl.when(pl.col("n") > 0).then("n")

@@ -43,11 +43,12 @@ def rate_rows(
 def n_used(samples: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     """How many samples of each prompt the stopping rule would have asked for: columns prompt_id and n_used.
 
-    `samples` has prompt_id, sample_index (from 0, no gaps) and entry. The rule looks after each whole round and at
+    `samples` has prompt_id, sample_index (from 0, no gaps), outcome and reason. The rule looks after each whole round and at
     `max_samples`; where the samples end before it stops, all are used.
     """
     rounds = (
         samples.filter(pl.col("sample_index") < rule.max_samples)
+        .with_columns(entry())
         .group_by("prompt_id", round=pl.col("sample_index") // rule.round_size())
         .agg(counts())
         .sort("prompt_id", "round")
@@ -59,7 +60,7 @@ def n_used(samples: pl.DataFrame, rule: Rule) -> pl.DataFrame:
 
 
 def _samples(frame: pl.DataFrame, where: str) -> pl.DataFrame:
-    """Plain rows, checked, as samples: prompt_id, entry, sample_index and n_completion_tokens."""
+    """Plain rows, checked, as samples: prompt_id, outcome, reason, sample_index and n_completion_tokens."""
     for name in ("prompt_id", "outcome"):
         require_column(name, frame.columns, where)
     frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in OPTIONAL if name not in frame.columns)
@@ -73,9 +74,7 @@ def _samples(frame: pl.DataFrame, where: str) -> pl.DataFrame:
     _require_verdicts(frame, text, where)
     judges = frame.select("prompt_id", pl.col("verifier", "verifier_version").cast(pl.String))
     require_one_judge(judges, ["prompt_id"], where, "judge them all by the same one")
-    return text.select(
-        "prompt_id",
-        entry(),
+    return text.with_columns(
         tokens.alias("n_completion_tokens"),
         sample_index=pl.int_range(pl.len(), dtype=pl.Int32).over("prompt_id"),
     )
