@@ -81,12 +81,14 @@ def show_columns(names: Sequence[str], rows: Sequence[Sequence[str]], on_the_rig
 
 
 def show_end(run: "Run", *, as_json: bool = False) -> None:
-    """Print what a command left behind: the funnel, where the run is, and what it cost."""
-    from flows.reports import cost_line, funnel_frame
+    """Print what a command left behind: the funnel, where the run is, what it cost, and what to know of its answers."""
+    from flows.reports import cost_line, end_notes, funnel_frame
 
     show_frame(funnel_frame(run), as_json=as_json, width=100)
     say(f"\nrun: {run.url}", err=as_json)
     say(cost_line(run), err=as_json)
+    for note in end_notes(run):
+        say(note, err=True)
 
 
 def duration(seconds: float) -> str:

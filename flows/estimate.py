@@ -1,7 +1,7 @@
 """What `coldstart run --dry-run` says: the rollouts, tokens and time to expect of each stage, from a pilot.
 
-What is sampled grows with the prompts; what is done with plans, with the prompts in the band. The pilot's own prompts
-are known; of the others as large a share is expected in the band, give or take its Wilson interval.
+What is sampled grows with the prompts; guesses, and what is done with plans, with the prompts that the band keeps. The
+pilot's own prompts are known; of the others as large a share is expected to be kept, give or take its Wilson interval.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from flows.console import duration, say, show_columns, show_frame
-from flows.pilot import ALL, IN_BAND, SAMPLED, Pilot
+from flows.pilot import ALL, KEPT, SAMPLED, Pilot
 from pipeline.intervals import wilson_interval
 from pipeline.planning import STRATEGIES
 from pipeline.resolve import RECORDED, Resolved
@@ -66,7 +66,7 @@ def summary(pilot: Pilot) -> dict[str, Any]:
         *(_known(name).round().cast(pl.Int64) for name in ("n_rollouts", *TOKENS)),
         seconds=pl.sum_horizontal("start_s", "work_s").sum().round(3),
     )
-    seen = {"n_prompts": pilot.n_sampled, "n_in_band": pilot.n_in_band, "n_examples": pilot.n_examples}
+    seen = {"n_prompts": pilot.n_sampled, "n_kept": pilot.n_kept, "n_examples": pilot.n_examples}
     return {
         "screened": dict(pilot.screened.rows()),
         "n_prompts": pilot.n_prompts,
@@ -95,8 +95,8 @@ def show_estimate(pilot: Pilot, resolved: Resolved, *, as_json: bool = False) ->
 def _growth(pilot: Pilot) -> pl.DataFrame:
     """How many times the pilot's cost a run has, expected and at both ends: grows_with, by, by_low, by_high."""
     by = pilot.n_prompts / pilot.n_sampled if pilot.n_sampled else 1.0
-    low, high = (n / pilot.n_in_band if pilot.n_in_band else by for n in _count_range(pilot, pilot.n_in_band))
-    rows = [(ALL, 1.0, 1.0, 1.0), (SAMPLED, by, by, by), (IN_BAND, by, low, high)]
+    low, high = (n / pilot.n_kept if pilot.n_kept else by for n in _count_range(pilot, pilot.n_kept))
+    rows = [(ALL, 1.0, 1.0, 1.0), (SAMPLED, by, by, by), (KEPT, by, low, high)]
     return pl.DataFrame(rows, ["grows_with", *(f"by{end}" for end in ENDS)], orient="row")
 
 
@@ -116,7 +116,10 @@ def _share_range(n_found: int, n: int) -> tuple[float, float]:
 def _allowed(resolved: Resolved, n_prompts: int) -> pl.DataFrame:
     """The fewest and the most rollouts of each arm that a recipe allows for so many prompts."""
     band, plans, planner = resolved.recipe.band, resolved.recipe.plans, resolved.models.get("planner")
-    rows = [("screen", "target", "solve", Rule(**band.model_dump()).round_size(), band.max_samples)]
+    n_first, n_guesses = Rule(**band.model_dump()).round_size(), resolved.recipe.keep.guesses
+    rows = [("screen", model.role, "solve", n_first, band.max_samples) for model in resolved.solvers()]
+    if n_guesses:
+        rows += [("screen", "target", "guess", 0, n_guesses)]
     if planner and not resolved.tries_plans():
         rows += [("screen", "planner", "write_plan", 0, band.max_samples)]
     elif planner:
@@ -160,8 +163,8 @@ def _sentences(pilot: Pilot, rows: pl.DataFrame, whole: dict[str, Any]) -> Itera
         yield "no model was asked: the ranges are the fewest and the most rollouts that the recipe allows"
         return
     total, spent, n = rows.row(-1, named=True), whole["pilot"], pilot.n_sampled
-    low, high = (100 * share for share in _share_range(pilot.n_in_band, n))
-    yield f"in the band: {pilot.n_in_band} of {n} prompts of the pilot, so {low:.0f} to {high:.0f} % of all (95 %)"
+    low, high = (100 * share for share in _share_range(pilot.n_kept, n))
+    yield f"kept by the band: {pilot.n_kept} of {n} prompts of the pilot, so {low:.0f} to {high:.0f} % of all (95 %)"
     yield f"time: {_ranged(*(duration(total[name]) for name in ('seconds', 'seconds_low', 'seconds_high')))}"
     yield f"examples: {_ranged(*(f'{whole[name]:,}' for name in ('n_examples', 'n_examples_low', 'n_examples_high')))}"
     tokens = " and ".join(f"{_count(spent[name], True)} {name[2:].replace('_', ' ')}" for name in TOKENS)

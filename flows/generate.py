@@ -48,7 +48,8 @@ def generate(
 
 def _resolved(run: "Run", recipe: Path | None, overrides: tuple[str, ...]) -> "Resolved":
     """The recipe that is given, else the run's own; StoreError where there is neither."""
-    from pipeline.resolve import resolve, stored_recipe
+    from pipeline.bound import stored_recipe
+    from pipeline.resolve import resolve
     from schemas.errors import StoreError
     from schemas.recipe import Recipe
     from schemas.recipe_file import load_recipe

@@ -18,13 +18,13 @@ from pipeline.lock import locked
 from pipeline.planning import STRATEGIES
 from pipeline.resolve import Model, Resolved
 from pipeline.store import Run, open_run
-from schemas.recipe import Budget
+from schemas.recipe import Budget, Recipe
 from schemas.tables import Bands, Examples, Rollouts, Screened
 
 READING = ("collect", "screen")
 """The steps that a pilot takes on all prompts."""
 
-ALL, SAMPLED, IN_BAND = "all", "sampled", "in_band"
+ALL, SAMPLED, KEPT = "all", "sampled", "kept"
 """Which prompts a cost grows with."""
 
 STEP_COSTS = {
@@ -44,7 +44,8 @@ class Pilot:
     n_prompts: int
     """Prompts that the run would sample: those kept by the screen, or as many as its limit allows."""
     n_sampled: int
-    n_in_band: int
+    n_kept: int
+    """Sampled prompts that go on: those that `bands` keeps."""
     n_with_examples: int
     """Sampled prompts that ended in an example."""
     n_examples: int
@@ -59,26 +60,32 @@ class Pilot:
 def run_pilot(resolved: Resolved, n_prompts: int, limit: int | None = None) -> Pilot:
     """Run a recipe on its first `n_prompts` kept prompts, of the `limit` that it would sample; 0 asks no model.
 
-    The recipe's budget is that of the run, not of its pilot.
+    The recipe's budget is that of the run, not of its pilot. Two settings are left aside: a new folder has no audit to
+    correct the band by, and what other runs have would not show what samples cost.
     """
     with TemporaryDirectory(prefix="coldstart-pilot-") as folder, locked(open_run(folder)) as run:
         n_asked = min(n_prompts, limit or n_prompts)
-        resolved = replace(resolved, recipe=resolved.recipe.model_copy(update={"budget": Budget()}))
+        resolved = replace(resolved, recipe=_of_a_pilot(resolved.recipe))
         if n_asked:
             asyncio.run(_open(list(resolved.models.values())))
         costs = _costs(run, follow(_pilot_steps(run, resolved, n_asked)))
         screened, bands, examples = run.read(Screened), run.read(Bands), run.read(Examples)
         reasons = screened.group_by(pl.col("reason").cast(pl.String)).agg(n_prompts=pl.len())
-        n_kept = screened.filter(decision="kept").height
+        n_screened = screened.filter(decision="kept").height
         return Pilot(
             screened=reasons.sort("n_prompts", "reason", descending=[True, False]),
-            n_prompts=min(n_kept, limit or n_kept),
-            n_sampled=min(n_kept, n_asked),
-            n_in_band=bands.filter(region="in_band").height,
+            n_prompts=min(n_screened, limit or n_screened),
+            n_sampled=min(n_screened, n_asked),
+            n_kept=bands.filter(decision="kept").height,
             n_with_examples=examples["prompt_id"].n_unique(),
             n_examples=examples.height,
             costs=costs,
         )
+
+
+def _of_a_pilot(recipe: Recipe) -> Recipe:
+    band = recipe.band.model_copy(update={"correct_verifiers": False})
+    return recipe.model_copy(update={"budget": Budget(), "reuse": [], "band": band})
 
 
 async def _open(models: list[Model]) -> None:
@@ -115,7 +122,7 @@ def _costs(run: Run, done_steps: Iterator[Done]) -> pl.DataFrame:
             )
         costs[-1] = costs[-1].with_columns(grows_with=pl.lit(grows_with))
         if name == "bands":
-            grows_with = IN_BAND
+            grows_with = KEPT
     return _summed(pl.concat([pl.DataFrame(schema=STEP_COSTS), *costs], how="diagonal_relaxed"))
 
 

@@ -1,22 +1,37 @@
 """What a run looks like from outside: status, funnel, why, show. Reads only; needs no lock."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 
+from pipeline import guesses
+from pipeline.bound import stored_recipe
 from pipeline.funnel import funnel
 from pipeline.generators import NOT_RUN
 from pipeline.journal import journal_folder, leftover
 from pipeline.lease import describe_holder
+from pipeline.ledger import n_samples
 from pipeline.lock import holder, is_stale
-from pipeline.resolve import stored_recipe
 from pipeline.spending import COUNTS, cost, state_of
 from pipeline.store import Run
 from pipeline.verify import latest
 from schemas.errors import NoExamples, StoreError
 from schemas.recipe import Recipe
-from schemas.tables import TABLES, Bands, Examples, Plans, PlanScores, Prompts, Rollouts, Screened, Verdicts, table_name
+from schemas.tables import (
+    TABLES,
+    Bands,
+    Examples,
+    PassRates,
+    Plans,
+    PlanScores,
+    Prompts,
+    Rollouts,
+    Screened,
+    Verdicts,
+    table_name,
+)  # fmt: skip
 
 SHOWN = {Prompts: "prompt_id", Rollouts: "rollout_id", Plans: "plan_id", Examples: "example_id"}
 
@@ -70,6 +85,24 @@ def cost_line(run: Run) -> str:
     return f"{line}; cost {spent:,.2f}{each}"
 
 
+def end_notes(run: Run) -> Iterator[str]:
+    """What people should know of a run's answers: how those that were cut off count, and which guesses were none."""
+    document = recipe_of(run)
+    recipe = Recipe.model_validate(document["recipe"])
+    rates = run.read(PassRates)
+    if n_truncated := rates["n_truncated"].sum():
+        n = rates.select(n_samples()).to_series().sum()
+        counted = "wrong" if recipe.band.truncated == "incorrect" else "neither right nor wrong"
+        yield (
+            f"{n_truncated:,} of {n:,} answers were cut off by their token limit, and count as {counted} "
+            f'(band.truncated = "{recipe.band.truncated}")'
+        )
+    if recipe.keep.guesses:
+        (target,) = (id for id, said in document["generators"].items() if "target" in said["role"].split(", "))
+        if note := guesses.told(run.read(Rollouts), target, recipe.keep):
+            yield note
+
+
 def claims_line(claims: pl.DataFrame) -> str:
     """How many claims of `pipeline.checks.check` hold, and what those wait for that were not tested."""
     n_broken, n_waiting = claims.filter(pl.col("n_broken") > 0).height, claims["n_broken"].null_count()
@@ -109,9 +142,9 @@ def require_examples(run: Run) -> None:
             f"all {rollouts.height} samples failed, {n} of them as {kind}{f' ({said})' if said else ''}; mend that, "
             f"then `coldstart retry rollouts --run {run.url}`, and run the recipe again"
         )
-    elif (bands := run.read(Bands)).height and not bands.filter(pl.col("region") == "in_band").height:
-        found = ", ".join(f"{region} {n}" for region, n in bands["region"].value_counts(sort=True).rows())
-        why = f"no prompt is in the band ({found}): try easier or harder prompts, or another model"
+    elif (bands := run.read(Bands)).height and not bands.filter(decision="kept").height:
+        found = ", ".join(f"{reason} {n}" for reason, n in bands["reason"].value_counts(sort=True).rows())
+        why = f"no prompt is kept by the band ({found}): try easier or harder prompts, another model, or other [keep]"
     elif (plans := run.read(Plans)).height and not plans.filter(status="parsed").height:
         found = ", ".join(f"{status} {n}" for status, n in plans["status"].value_counts(sort=True).rows())
         why = (

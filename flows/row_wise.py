@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
-from pipeline import generate, runner, verify
+from pipeline import generate, reuse, runner, verify
 from pipeline.judging import Judging
 from pipeline.resolve import Model, Resolved
 from pipeline.spending import Spending, state_path
@@ -86,6 +86,10 @@ def generate_owed(
 ) -> Iterator[Step]:
     """The samples that are wanted and not there: one piece, so that nothing waits for the last of some of them."""
     owed = owed_of(run, wanted.samples)
+    if any(True for _ in reuse.found(resolved.recipe.reuse, owed)):
+        taking = partial(reuse.take, run, owed, resolved.recipe.reuse, wanted.model.role, spending)
+        yield Step("reuse", [lambda _: taking()], what=wanted.what)
+        owed = owed_of(run, wanted.samples)
     if owed.is_empty():
         return
     model, work = wanted.model, resolved.recipe.work

@@ -18,6 +18,7 @@ from pipeline import (
     choices,
     collect,
     generate,
+    guesses,
     planning,
     plans,
     plugins,
@@ -29,23 +30,26 @@ from pipeline import (
     store,
     verify,
 )
+from pipeline.bound import bind
 from pipeline.evidence import gather
 from pipeline.judging import JUDGE
-from pipeline.resolve import RECORDED, Model, Resolved, bind
+from pipeline.resolve import RECORDED, Model, Resolved
 from pipeline.spending import Spending, spending_of
 from pipeline.stopping import Rule
 from pipeline.store import Run
 from schemas.errors import RecipeError
 from schemas.recipe import Export, Recipe
 from schemas.recipe_file import Origin
-from schemas.tables import Bands, Choices, Examples, PassRates, Plans, Prompts, Rollouts, Screened, Verdicts
+from schemas.tables import Audits, Bands, Choices, Examples, PassRates, Plans, Prompts, Rollouts, Screened, Verdicts
 
 
 def begin(run: Run, resolved: Resolved) -> None:
     """Publish what a killed process finished, and tie the run to its recipe; StoreError where it has another one.
 
-    In this order: a recipe may only be changed, and a prompt only be dropped, while there are no rollouts of it.
+    In this order: a recipe may only be changed, and a prompt only be dropped, while there are no rollouts of it. What
+    people should know of its band before it costs anything is said first.
     """
+    _rule(run, resolved)
     runner.recover(run, generate)
     runner.recover(run, verify)
     bind(run, resolved)
@@ -58,16 +62,16 @@ def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator
     raises WorkOwed once the recipe's budget is spent.
     """
     recipe, spending = resolved.recipe, spending_of(run, resolved.recipe.budget)
-    target = resolved.models["target"]
+    rule = _rule(run, resolved)
     yield Step("collect", [lambda _: _collect(run, resolved)])
-    _require_what_verifiers_need(run, resolved)
+    _require_what_verifiers_need(run, resolved, rule)
     screening = screen.Config(**recipe.screen.model_dump(), verifiers=recipe.verifiers)
     yield _batch(run, screen, screening, extra=verifier_versions())
-    yield from _sampling_loop(run, resolved, spending, limit)
+    yield from _sampling_loop(run, resolved, rule, spending, limit)
     yield from known_judgements_owed(run, resolved, spending)
-    yield _batch(run, bands, bands.Config(target=target.generator_id))
+    yield from _bands(run, resolved, rule, spending)
     if resolved.tries_plans():
-        yield from _tried_plans(run, resolved, spending)
+        yield from _tried_plans(run, resolved, rule, spending)
     else:
         yield from _recorded_plans(run, resolved, spending)
     yield _batch(run, choices, _choose(recipe, "execute" if resolved.tries_plans() else "solve"))
@@ -85,12 +89,14 @@ def verifier_versions() -> dict[str, str]:
 
 def n_owed_prompts(run: Run, resolved: Resolved) -> int:
     """Kept prompts whose sampling has not stopped: what `--limit` left."""
-    return owed_of(run, _wanted_solves(run, resolved, None))["prompt_id"].n_unique()
+    wanted = _wanted_solves(run, resolved, _rule(run, resolved))
+    return pl.concat(owed_of(run, one.samples)["prompt_id"] for one in wanted).n_unique()
 
 
 def wanted_rollouts(run: Run, resolved: Resolved) -> pl.DataFrame:
     """The rollout_id of every sample that the recipe wants, judging by the tables as they are now."""
-    wanted = [_wanted_solves(run, resolved, None)]
+    wanted = [one.samples for one in _wanted_solves(run, resolved, _rule(run, resolved))]
+    wanted.append(_wanted_guesses(run, resolved).samples)
     if resolved.tries_plans():
         wanted += [_wanted_strategies(run, resolved), _wanted_plans(run, resolved), _wanted_trials(run, resolved)]
     elif planner := resolved.models.get("planner"):
@@ -127,25 +133,40 @@ def _collect(run: Run, resolved: Resolved) -> None:
     store.publish(run, Prompts, collect.run(asked, resolved.prompts()), made_by)
 
 
-def _sampling_loop(run: Run, resolved: Resolved, spending: Spending, limit: int | None) -> Iterator[Step]:
-    """Rounds until no sample is owed; a round that a killed process began is finished first."""
+def _sampling_loop(run: Run, resolved: Resolved, rule: Rule, spending: Spending, limit: int | None) -> Iterator[Step]:
+    """Rounds until no sample is owed of any model; a round that a killed process began is finished first."""
     errors = runner.ErrorRate(resolved.recipe.work.max_error_rate)
     while True:
-        wanted = _wanted_solves(run, resolved, limit)
-        yield from generate_owed(run, resolved, Wanted(resolved.models["target"], "samples", wanted), spending, errors)
+        for wanted in _wanted_solves(run, resolved, rule, limit):
+            yield from generate_owed(run, resolved, wanted, spending, errors)
         yield from _verdicts(run, resolved, spending)
-        yield _batch(run, rate, _rule(resolved.recipe))
-        if owed_of(run, _wanted_solves(run, resolved, limit)).is_empty():
+        yield _batch(run, rate, rule)
+        if all(owed_of(run, wanted.samples).is_empty() for wanted in _wanted_solves(run, resolved, rule, limit)):
             break
 
 
-def _require_what_verifiers_need(run: Run, resolved: Resolved) -> None:
+def _bands(run: Run, resolved: Resolved, rule: Rule, spending: Spending) -> Iterator[Step]:
+    """Who goes on; where the recipe asks for guesses, those that would are guessed, and it is decided again."""
+    models, keep = resolved.models, resolved.recipe.keep
+    strong = models["strong"].generator_id if "strong" in models else None
+    deciding = bands.Config(target=models["target"].generator_id, strong=strong, **keep.model_dump())
+    yield _batch(run, bands, deciding)
+    if keep.guesses:
+        yield from generate_owed(run, resolved, _wanted_guesses(run, resolved), spending)
+        yield from _verdicts(run, resolved, spending)
+        yield _batch(run, rate, rule)
+        yield _batch(run, bands, deciding)
+
+
+def _require_what_verifiers_need(run: Run, resolved: Resolved, rule: Rule) -> None:
     """RecipeError, or BackendError, where this recipe or machine gives a verifier too little to work with."""
     used = set(run.read(Prompts)["verifier"].unique())
     verify.require_all(used, resolved.recipe.verifiers)
     if JUDGE in used and JUDGE not in resolved.models:
         raise RecipeError("models.judge is missing: there are prompts whose verifier is `judge`")
-    n_voters, n_first = resolved.verifier_settings("majority").samples, _rule(resolved.recipe).round_size()
+    if "majority" in used and "strong" in resolved.models:
+        raise RecipeError("models.strong: there are prompts whose verifier is `majority`, which knows no right answer")
+    n_voters, n_first = resolved.verifier_settings("majority").samples, rule.round_size()
     if "majority" in used and n_first < n_voters:
         raise RecipeError(
             f"band.batch: found {n_first}, wanted at least verifiers.majority.samples = {n_voters}: "
@@ -159,10 +180,20 @@ def _verdicts(run: Run, resolved: Resolved, spending: Spending) -> Iterator[Step
     yield from verify_owed(run, resolved)
 
 
-def _wanted_solves(run: Run, resolved: Resolved, limit: int | None) -> pl.DataFrame:
-    """Solve samples of the target that are wanted."""
-    target = resolved.models["target"].generator_id
-    return sampling.wanted(*_sampled(run, limit), _rule(resolved.recipe), target)
+def _wanted_solves(run: Run, resolved: Resolved, rule: Rule, limit: int | None = None) -> list[Wanted]:
+    """Solve samples that are wanted of the target and, on the same prompts, of the stronger model."""
+    tables = _sampled(run, limit)
+    what = {"target": "samples", "strong": "strong samples"}
+    return [
+        Wanted(model, what[model.role], sampling.wanted(*tables, rule, model.generator_id))
+        for model in resolved.solvers()
+    ]
+
+
+def _wanted_guesses(run: Run, resolved: Resolved) -> Wanted:
+    target = resolved.models["target"]
+    samples = guesses.wanted(run.read(Bands), target.generator_id, resolved.recipe.keep.guesses)
+    return Wanted(target, "guesses", samples)
 
 
 def _sampled(run: Run, limit: int | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -187,8 +218,8 @@ def _wanted_recorded_plans(run: Run, planner: Model) -> pl.DataFrame:
     return planning.wanted_recorded_plans(*tables, planner.generator_id)
 
 
-def _tried_plans(run: Run, resolved: Resolved, spending: Spending) -> Iterator[Step]:
-    """Strategies, plans and their trials for the prompts in the band, and what the results say of each plan."""
+def _tried_plans(run: Run, resolved: Resolved, rule: Rule, spending: Spending) -> Iterator[Step]:
+    """Strategies, plans and their trials for the prompts that are kept, and what the results say of each plan."""
     recipe, planner, executor = resolved.recipe, resolved.models["planner"], resolved.executor()
     strategies = Wanted(planner, "strategies", _wanted_strategies(run, resolved))
     yield from generate_owed(run, resolved, strategies, spending)
@@ -197,7 +228,7 @@ def _tried_plans(run: Run, resolved: Resolved, spending: Spending) -> Iterator[S
     yield _batch(run, choices, _choose(recipe, "execute"))
     yield from generate_owed(run, resolved, Wanted(executor, "trials", _wanted_trials(run, resolved)), spending)
     yield from _verdicts(run, resolved, spending)
-    yield _batch(run, rate, _rule(recipe))
+    yield _batch(run, rate, rule)
     yield _batch(run, score, score.Config(executor=executor.generator_id, confidence=recipe.plans.confidence))
 
 
@@ -205,8 +236,8 @@ def _wanted_strategies(run: Run, resolved: Resolved) -> pl.DataFrame:
     """None of a recording: it holds plans."""
     planner = resolved.models["planner"]
     is_listing = resolved.recipe.plans.strategies and planner.kind != RECORDED
-    in_band = run.read(Bands)
-    return planning.wanted_strategies(in_band if is_listing else in_band.clear(), planner.generator_id)
+    banded = run.read(Bands)
+    return planning.wanted_strategies(banded if is_listing else banded.clear(), planner.generator_id)
 
 
 def _wanted_plans(run: Run, resolved: Resolved) -> pl.DataFrame:
@@ -223,5 +254,5 @@ def _choose(recipe: Recipe, arm: str) -> choices.Config:
     return choices.Config(arm=arm, plans=recipe.plans, **recipe.choose.model_dump())
 
 
-def _rule(recipe: Recipe) -> Rule:
-    return Rule(**recipe.band.model_dump())
+def _rule(run: Run, resolved: Resolved) -> Rule:
+    return resolved.rule(run.read(Audits))

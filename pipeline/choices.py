@@ -1,4 +1,4 @@
-"""Choose the traces that are used: correct ones of in-band prompts, without near-copies, the most diverse few a prompt.
+"""Choose the traces that are used: correct ones of kept prompts, without near-copies, the most diverse few a prompt.
 
 A trace is the reasoning and the answer of a rollout whose every latest verdict is correct: of a solve rollout, or,
 where plans are tried, of an execute rollout with the plan that helps its prompt most. Where plans are tried, the
@@ -49,7 +49,7 @@ def run(
     bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, plans: pl.DataFrame,
     plan_scores: pl.DataFrame, config: Config,
 ) -> pl.DataFrame:  # fmt: skip
-    """Decide on every candidate: one row a trace, and where plans are tried one a parsed plan; in-band prompts only.
+    """Decide on every candidate: one row a trace, and where plans are tried one a parsed plan; kept prompts only.
 
     Traces come first, each kind by id. For a trace the first reason that holds is given: too_long, no_reasoning,
     mixed_language (over 1 % of the letters are in a script, other than Latin, that the prompt does not use),
@@ -96,11 +96,11 @@ def _executed(rollouts: pl.DataFrame, best_plans: pl.DataFrame) -> pl.DataFrame:
 
 
 def _candidates(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    """The correct rollouts of in-band prompts with their `trace`, those with reasoning first, then by id."""
-    in_band = bands.filter(pl.col("region") == "in_band")
+    """The correct rollouts of kept prompts with their `trace`, those with reasoning first, then by id."""
+    kept = bands.filter(pl.col("decision") == "kept")
     reasoning = pl.col("reasoning").fill_null("").str.strip_chars()
     return (
-        rollouts.join(in_band, on="prompt_id", how="semi")
+        rollouts.join(kept, on="prompt_id", how="semi")
         .join(correct(verdicts), on="rollout_id", how="semi")
         .with_columns(
             trace=pl.concat_str(reasoning, pl.col("text").fill_null(""), separator="\n"), reasons=reasoning != ""

@@ -21,15 +21,14 @@ def funnel(tables: Tables) -> pl.DataFrame:
     there are any) add up to those asked for. Where plans are tried, their steps stand between these and the traces.
     """
     screened, bands, solved = tables["screened"], tables["bands"], solved_rollouts(tables)
-    in_band, kept = pl.col("region") == "in_band", pl.col("decision") == "kept"
-    uncertain = f"kept but not certain: {n}" if (n := n_uncertain(bands)) else ""
+    kept = pl.col("decision") == "kept"
     outcome = {name: solved.filter(pl.col("outcome") == name) for name in ("correct", "incorrect", "undecided")}
     unjudged = solved.filter(pl.col("outcome").is_null())
     rows = [
         ("collected", "prompts", tables["prompts"].height, _tally(tables["prompts"]["source"])),
         _passed("kept by the screen", "prompts", screened, kept, "reason"),
         ("sampled", "prompts", solved["prompt_id"].n_unique(), ""),
-        _passed("in the band", "prompts", bands, in_band, "region", uncertain),
+        _banded(bands),
         ("asked for", "rollouts", solved.height, ""),
         _passed("came back", "rollouts", solved, pl.col("text").is_not_null(), "error_kind"),
         ("correct", "rollouts", outcome["correct"].height, ""),
@@ -53,7 +52,7 @@ def _recorded_plans(tables: Tables) -> list[Step]:
     """Traces that were recorded or solved, and the plans beside them."""
     traces = tables["choices"].filter(pl.col("kind") == "trace")
     return [
-        ("correct and in the band", "traces", traces.height, ""),
+        ("correct and kept", "traces", traces.height, ""),
         _passed("chosen", "traces", traces, pl.col("decision") == "kept", "reason"),
         _passed("parsed", "plans", tables["plans"], pl.col("status") == "parsed", "status"),
     ]
@@ -94,9 +93,22 @@ def _passed(step: str, entity: str, rows: pl.DataFrame, passes: pl.Expr, reason:
     return step, entity, rows.filter(passes).height, detail
 
 
+def _banded(bands: pl.DataFrame) -> Step:
+    """How many prompts go on, why where it is not the band alone, and what became of the others."""
+    reason = {name: bands.filter(decision=name)["reason"] for name in ("kept", "dropped", "later")}
+    said = {
+        "kept": _tally(reason["kept"]) if (reason["kept"] != "in_band").any() else "",
+        "left out": _tally(reason["dropped"]),
+        "for later": _tally(reason["later"]),
+        "kept but not certain": str(n) if (n := n_uncertain(bands)) else "",
+    }
+    detail = "; ".join(f"{name}: {what}" for name, what in said.items() if what)
+    return "kept by the band", "prompts", reason["kept"].len(), detail
+
+
 def n_uncertain(bands: pl.DataFrame) -> int:
-    """Prompts in the band whose region did not reach the confidence."""
-    return bands.filter(pl.col("region") == "in_band", ~pl.col("is_decided")).height
+    """Prompts that go on although the region of the target's pass rate did not reach the confidence."""
+    return bands.filter(~pl.col("is_decided"), decision="kept").height
 
 
 def _tally(values: pl.Series) -> str:

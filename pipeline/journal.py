@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from pipeline.blobs import is_local, read_version
-from pipeline.resolve import RECIPE_FILE
+from pipeline.bound import RECIPE_FILE
 from pipeline.rows import without_surrogates
 from pipeline.store import Run, Table
 from schemas.tables import table_name

@@ -1,4 +1,4 @@
-r"""Choose the plans that are tried: parsed plans of in-band prompts, without near-copies within a prompt.
+r"""Choose the plans that are tried: parsed plans of kept prompts, without near-copies within a prompt.
 
 One sign can make another plan: `11*8`, `#1+10` shares all but a character with `11*8`, `#1-10`. So only plans that
 say the same formally are compared (`formal`), and near-duplicates differ in their wording alone. What is compared is
@@ -29,16 +29,16 @@ _OPERATORS = frozenset("-+*/^=<>≤≥≠%")
 def distinct_plans(
     bands: pl.DataFrame, rollouts: pl.DataFrame, plans: pl.DataFrame, config: PlanSettings
 ) -> Iterator[dict[str, Any]]:
-    """Decisions on the parsed plans of in-band prompts: rows of `near_duplicates` with structure_key, by id.
+    """Decisions on the parsed plans of kept prompts: rows of `near_duplicates` with structure_key, by id.
 
     Of near-duplicates the earliest is kept: the smallest sample_index of the rollout that wrote it (a plan that no
     rollout wrote comes last), then the smallest plan_id.
     """
-    in_band = bands.filter(pl.col("region") == "in_band")
+    kept = bands.filter(pl.col("decision") == "kept")
     index = rollouts.select("rollout_id", keep_by=-pl.col("sample_index"))
     candidates = (
         plans.filter(pl.col("status") == "parsed")
-        .join(in_band, on="prompt_id", how="semi")
+        .join(kept, on="prompt_id", how="semi")
         .join(index, on="rollout_id", how="left")
         .sort("plan_id")
     )

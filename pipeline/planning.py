@@ -1,6 +1,6 @@
 """Which plan samples are wanted: strategies, the plans that expand them, and the trials that measure each plan.
 
-All of it is for prompts in the band, in the phase `search`. A trial of a plan is read against two others of the same
+All of it is for prompts that go on, in the phase `search`. A trial of a plan is read against two others of the same
 executor: solving afresh without a plan, and solving with a plan of another prompt (the placebo).
 """
 
@@ -44,14 +44,14 @@ _Pools = dict[str | None, dict[int, list[tuple[str, ...]]]]
 def wanted_recorded_plans(
     bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, planner: str
 ) -> pl.DataFrame:
-    """The plan samples wanted of a planner that replays a recording: one for each correct solve rollout in the band.
+    """The plan samples wanted of a planner that replays a recording: one a correct solve rollout of kept prompts.
 
     `parent_id` is the solve rollout that the plan was recorded with; both are sample i of their recording.
     """
     solved = (
         rollouts.filter(pl.col("arm") == "solve", pl.col("role") == "target")
         .join(correct(verdicts), on="rollout_id", how="semi")
-        .join(_in_band(bands), on="prompt_id", how="semi")
+        .join(_kept(bands), on="prompt_id", how="semi")
         .sort("prompt_id", "sample_index")
     )
     names = ["prompt_id", "sample_index", "rollout_id"]
@@ -63,13 +63,13 @@ def wanted_recorded_plans(
 
 
 def wanted_strategies(bands: pl.DataFrame, planner: str) -> pl.DataFrame:
-    """One list of strategies for each prompt in the band."""
+    """One list of strategies for each prompt that is kept."""
     row = {"arm": "write_plan", "phase": PHASE, "step_id": STRATEGIES, "sample_index": 0}
-    return keyed([{**row, "prompt_id": id} for id in _in_band(bands)["prompt_id"]], planner)
+    return keyed([{**row, "prompt_id": id} for id in _kept(bands)["prompt_id"]], planner)
 
 
 def wanted_plans(bands: pl.DataFrame, rollouts: pl.DataFrame, planner: str, n: int) -> pl.DataFrame:
-    """`n` plans for each prompt in the band: plan i follows strategy i of its list, `parent_id`.
+    """`n` plans for each prompt that is kept: plan i follows strategy i of its list, `parent_id`.
 
     Where fewer are listed they are followed again from the first; where none can be read, the planner is free.
     """
@@ -78,7 +78,7 @@ def wanted_plans(bands: pl.DataFrame, rollouts: pl.DataFrame, planner: str, n: i
         for row in rollouts.filter(generator_id=planner, step_id=STRATEGIES).iter_rows(named=True)
     }
     rows = []
-    for prompt in _in_band(bands)["prompt_id"]:
+    for prompt in _kept(bands)["prompt_id"]:
         parent, found = listed.get(prompt, (None, []))
         for i in range(n):
             row = {"prompt_id": prompt, "arm": "write_plan", "phase": PHASE, "sample_index": i, "parent_id": parent}
@@ -143,8 +143,8 @@ def _placebos(row: Mapping[str, Any], pools: _Pools) -> list[str]:
     return alike or list(islice(foreign(None), MAX_PLACEBOS))
 
 
-def _in_band(bands: pl.DataFrame) -> pl.DataFrame:
-    return bands.filter(pl.col("region") == "in_band").select("prompt_id").sort("prompt_id")
+def _kept(bands: pl.DataFrame) -> pl.DataFrame:
+    return bands.filter(pl.col("decision") == "kept").select("prompt_id").sort("prompt_id")
 
 
 def keyed(rows: Iterable[dict[str, Any]], generator: str) -> pl.DataFrame:

@@ -1,32 +1,29 @@
 """A recipe with its plug-ins looked up: paths made absolute, settings checked, identities computed."""
 
-import contextlib
-import json
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import polars as pl
 from pydantic import BaseModel
 
 from pipeline import plugins
-from pipeline.blobs import read_version, swap
+from pipeline.bound import stored_recipe
 from pipeline.sources import Prompt
-from pipeline.store import Run
+from pipeline.stopping import PilotCount, Rule, VerifierErrors
+from pipeline.store import open_run
 from pipeline.template import Template, load_template
 from schemas.errors import RecipeError, StoreError
-from schemas.ids import canonical_json, generator_id
+from schemas.ids import generator_id
 from schemas.recipe import ModelSettings, PluginSettings, Recipe, identity_fields
 from schemas.recipe_file import Origin
-from schemas.tables import Rollouts
 
-RECIPE_FILE = "recipe.json"
 RECORDED = "replay"
 """The generator that serves a recording: its plans were written with its responses."""
 
-RATED = ("target", "executor")
+RATED = ("target", "strong", "executor")
 """The roles whose answers are counted as independent samples of a pass rate."""
 
 
@@ -79,6 +76,30 @@ class Resolved:
     models: dict[str, Model]
     verifiers: dict[str, BaseModel]
     """Settings of the verifiers that the recipe names."""
+    pilot_counts: tuple[PilotCount, ...] = ()
+    """What `band.pilot` holds, where the rule is `optimal`."""
+
+    def rule(self, audits: pl.DataFrame) -> Rule:
+        """The recipe's stopping rule, with the errors of its verifiers from `audits` where they are to be corrected.
+
+        Raises RecipeError where nobody has audited the run.
+        """
+        band = self.recipe.band
+        errors: tuple[VerifierErrors, ...] = ()
+        if band.correct_verifiers:
+            from pipeline.corrected_band import verifier_errors
+
+            errors = verifier_errors(audits)
+        if band.correct_verifiers and not errors:
+            raise RecipeError(
+                "band.correct_verifiers: the run has no audit; run with --limit 1 --set band.correct_verifiers=false, "
+                "then `coldstart audit --run DIR`, then this again"
+            )
+        return Rule(**band.model_dump(), pilot_counts=self.pilot_counts, verifier_errors=errors)
+
+    def solvers(self) -> list[Model]:
+        """The models whose pass rates say how hard prompts are: the target, and the stronger one where there is one."""
+        return [self.models[role] for role in ("target", "strong") if role in self.models]
 
     def tries_plans(self) -> bool:
         """Whether plans are tried on a model; plans of a recording are not, unless the recipe names an executor."""
@@ -131,7 +152,51 @@ def resolve(recipe: Recipe, origin: Origin | None = None) -> Resolved:
     models: dict[str, Model] = {r: _model(recipe, r, settings, origin) for r, settings in recipe.models.items()}
     exporter = plugins.load("exporters", recipe.export.format, where=_where(origin, ("export", "format")))
     plugins.configure(exporter, recipe.export.options | {"to": recipe.export.to or "export"}, origin, ("export",))
-    return Resolved(recipe, sources, models, configure_verifiers(recipe.verifiers, origin))
+    _require_two_models(models, origin)
+    _require_guesses(recipe, models["target"], origin)
+    _require_runs(recipe, origin)
+    verifiers = configure_verifiers(recipe.verifiers, origin)
+    return Resolved(recipe, sources, models, verifiers, _pilot_counts(recipe, origin))
+
+
+def _require_two_models(models: Mapping[str, Model], origin: Origin) -> None:
+    if "strong" in models and models["strong"].generator_id == models["target"].generator_id:
+        where = _where(origin, ("models", "strong"))
+        raise RecipeError(f"{where}: it is models.target with the same settings; name a stronger model, or none")
+
+
+def _require_guesses(recipe: Recipe, target: Model, origin: Origin) -> None:
+    if recipe.keep.guesses and target.kind == RECORDED:
+        where = _where(origin, ("keep", "guesses"))
+        n = recipe.keep.guesses
+        raise RecipeError(f"{where}: found {n}, wanted 0: models.target is a recording, which holds no guesses")
+
+
+def _require_runs(recipe: Recipe, origin: Origin) -> None:
+    """RecipeError where a folder that rollouts should be taken from is no run."""
+    for url in recipe.reuse:
+        where = f"{_where(origin, ('reuse',))}: {url}"
+        try:
+            document = stored_recipe(open_run(url))
+        except StoreError as error:
+            raise RecipeError(f"{where}: {error}") from None
+        if document is None:
+            raise RecipeError(f"{where}: there is no run here; wanted a run folder, as --run names it, or a URL")
+
+
+def _pilot_counts(recipe: Recipe, origin: Origin) -> tuple[PilotCount, ...]:
+    """What the pilot of the rule `optimal` saw; read for no other rule."""
+    band, where = recipe.band, _where(origin, ("band", "pilot"))
+    if band.rule != "optimal":
+        return ()
+    if not band.pilot:
+        raise RecipeError(
+            f"{where}: found nothing, wanted a file of counts or outcomes, which the rule `optimal` is fitted to; "
+            "docs/sampling.md says how to make one, and the rule `jeffreys` needs none"
+        )
+    from pipeline.pilot_counts import read_pilot
+
+    return read_pilot(_under(recipe.data, band.pilot), where)
 
 
 def configure_verifiers(settings: Mapping[str, Mapping[str, Any]], origin: Origin) -> dict[str, BaseModel]:
@@ -187,58 +252,3 @@ def _under(data: str, path: str) -> str:
     if "://" in path or Path(path).is_absolute():
         return path
     return f"{data.rstrip('/')}/{path}" if "://" in data else str(Path(data).expanduser().absolute() / path)
-
-
-def bind(run: Run, resolved: Resolved) -> None:
-    """Tie a run folder to its recipe: once it has rollouts, later commands must agree on the recipe's identity."""
-    path = run.path(RECIPE_FILE)
-    content, token = read_version(run.fs, path)
-    before = _document(path, content) or {}
-    identity = resolved.identity()
-    if before and run.manifest(Rollouts) and (differs := _differences(before["identity"], identity)):
-        raise StoreError(f"{run.url} belongs to another recipe: {differs}; use another --run folder")
-    document = {
-        "run_id": before.get("run_id") or uuid.uuid4().hex,
-        "identity": identity,
-        "generators": resolved.generators(),
-        "recipe": resolved.recipe.model_dump(mode="json"),
-    }
-    text = json.dumps(document, indent=1, ensure_ascii=False).encode()
-    if text != content:
-        swap(run.fs, path, text, token)
-
-
-def stored_recipe(run: Run) -> dict[str, Any] | None:
-    """The document that `bind` wrote: run_id, identity, generators and recipe; None where there is no run yet."""
-    path = run.path(RECIPE_FILE)
-    return _document(path, read_version(run.fs, path)[0])
-
-
-def _document(path: str, content: bytes | None) -> dict[str, Any] | None:
-    if content is None:
-        return None
-    document: dict[str, Any] | None = None
-    with contextlib.suppress(ValueError):
-        document = json.loads(content)
-    if not isinstance(document, dict) or not {"run_id", "identity", "recipe"} <= document.keys():
-        raise StoreError(f"{path}: not a readable recipe; restore it or use another run")
-    return document
-
-
-def _differences(before: Any, now: Any, name: str = "") -> str:
-    """The first field in which two identities differ, with both values."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in sorted({*before, *now}):
-            if found := _differences(before.get(key), now.get(key), f"{name}.{key}" if name else key):
-                return found
-        return ""
-    if canonical_json(before) == canonical_json(now):
-        return ""
-    return f"{name} was {_shown(before)}, now {_shown(now)}"
-
-
-def _shown(value: Any) -> str:
-    """A value in an error; tables and absent ones in words."""
-    if value is None:
-        return "not there"
-    return "there" if isinstance(value, dict) else canonical_json(value)

@@ -62,6 +62,11 @@ class Spending:
         """Count a sample on its way."""
         self.n_asked += 1
 
+    def reused(self, rollouts: pl.DataFrame) -> None:
+        """Count samples (columns `COUNTS`) that another run has paid for as if this one had before."""
+        self.n_before += rollouts.height
+        self.tokens_before += _n_tokens(rollouts)
+
     def replied(self, reply: Reply) -> None:
         """Count what came back."""
         self.n_tokens += (reply.n_prompt_tokens or 0) + (reply.n_completion_tokens or 0)
@@ -140,8 +145,11 @@ class Spending:
 def spending_of(run: Run, budget: Budget) -> Spending:
     """Nothing spent by this command yet, on top of what the run's rollouts say."""
     before = run.keys(Rollouts, *COUNTS)
-    tokens = before.select(pl.sum_horizontal("n_prompt_tokens", "n_completion_tokens")).to_series().sum()
-    return Spending(budget, before.height, int(tokens))
+    return Spending(budget, before.height, _n_tokens(before))
+
+
+def _n_tokens(rollouts: pl.DataFrame) -> int:
+    return int(rollouts.select(pl.sum_horizontal("n_prompt_tokens", "n_completion_tokens")).to_series().sum())
 
 
 def state_path(run: Run) -> Path:

@@ -3,7 +3,7 @@
 -- fate     exported (an example shows it), excluded, or pending (a stage has yet to decide).
 -- stage    the first table that excluded it, or that a pending one waits for; null where exported. The order is
 --          screened, bands, rollouts, verdicts, plans, choices, plan_scores, adjudicated, examples: a rollout of a
---          prompt outside the band is excluded by `bands`, whatever its own verdict.
+--          prompt that `bands` does not keep is excluded there, whatever its own verdict.
 -- reason   the code that the table gives; `outcome:reason` for verdicts; null where exported or pending.
 --
 -- A run whose plans are tried (it has rollouts of the phase search) takes its traces from execute rollouts of the plan
@@ -26,9 +26,9 @@ WITH runs AS (
 prompt_gates AS (
     SELECT prompt_id, 'screened' AS stage, reason FROM screened WHERE decision = 'dropped'
     UNION ALL
-    SELECT prompt_id, 'bands', region
+    SELECT prompt_id, 'bands', reason
     FROM bands
-    WHERE region <> 'in_band' AND prompt_id NOT IN (SELECT prompt_id FROM screened WHERE decision = 'dropped')
+    WHERE decision <> 'kept' AND prompt_id NOT IN (SELECT prompt_id FROM screened WHERE decision = 'dropped')
 ),
 
 tried AS (

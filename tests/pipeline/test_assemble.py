@@ -54,12 +54,11 @@ def assembled(n: int = 1, *, extra: list[dict[str, Any]] | None = None, shuffle:
         {"kind": "trace", "id": id_of(100 + i), "decision": "kept", "reason": "kept", "cluster_id": id_of(100 + i)}
         for i in range(n)
     ]
-    band = {"region": "in_band", "is_decided": True, "reason": "posterior", "role": "target", "generator_id": id_of(7)}
     frames: list[Any] = [
         frame_of(Prompts, [prompt(i, group(i) if group else None) for i in range(n)]),
         frame_of(Screened, [screened(i, cluster(i) if cluster else None) for i in range(n)]),
         rollouts,
-        frame_of(Bands, [{"prompt_id": id_of(i), "pass_rate": 0.5, **band} for i in range(n)]),
+        frame_of(Bands, [{"prompt_id": id_of(i), "pass_rate": 0.5} for i in range(n)]),
         plans.run(rollouts, plans.Config(recorded=True)),
         frame_of(Choices, chosen),
         PlanScores.create_empty(),

@@ -47,8 +47,13 @@ def _rates(prompt_id: str, **counts: int) -> dict[str, Any]:
     columns = [name for name in PassRates.columns() if name.startswith("n_") and name != "n_first_round"]
     key = {"generator_id": GENERATOR, "verifier": "math", "arm": "solve", "plan_id": "", "phase": "screen"}
     row = {"prompt_id": prompt_id, **key, **dict.fromkeys(columns, 0), **counts}
-    judged = row["n_correct"] + row["n_incorrect"]
-    return {**row, "pass_rate": row["n_correct"] / judged if judged else None}
+    rated = row["n_correct"] + row["n_incorrect"]
+    return {**row, "n_rated": rated, "pass_rate": row["n_correct"] / rated if rated else None}
+
+
+def _band(prompt_id: str, **changes: Any) -> dict[str, Any]:
+    kept = {"decision": "kept", "reason": "in_band", "region": "in_band", "n_guesses": 2, "c_guesses": 0}
+    return {"prompt_id": prompt_id, "generator_id": GENERATOR, "role": "target", **kept, **changes}
 
 
 def _choice(identifier: str, decision: str = "kept", reason: str = "kept", **more: Any) -> dict[str, Any]:
@@ -87,8 +92,8 @@ def consistent() -> Rows:
         ],
         "pass_rates": [_rates(P, n_correct=2, n_truncated=1, n_generation_error=1), _rates(HARD, n_incorrect=1)],
         "bands": [
-            {"prompt_id": P, "region": "in_band", "generator_id": GENERATOR},
-            {"prompt_id": HARD, "region": "too_hard", "generator_id": GENERATOR},
+            _band(P),
+            _band(HARD, decision="later", reason="too_hard", region="too_hard"),
         ],
         "plans": [
             {"plan_id": PLAN, "prompt_id": P, "rollout_id": WRITER, "status": "parsed", "steps": [], "n_steps": 0}
@@ -121,7 +126,7 @@ def tried() -> Rows:
         {**_rates(T, n_incorrect=1), "phase": "search"},
         {**_rates(T, n_incorrect=1), "arm": "placebo", "phase": "search", "plan_id": PLAN},
     ]
-    rows["bands"].append({"prompt_id": T, "region": "in_band", "generator_id": GENERATOR})
+    rows["bands"].append(_band(T))
     rows["plans"].append({**rows["plans"][0], "plan_id": HELPS, "prompt_id": T, "rollout_id": _id(52)})
     counts = {"n_execute": 1, "c_execute": 1, "n_solve": 1, "c_solve": 0, "n_placebo": 1, "c_placebo": 0}
     unasked = dict.fromkeys(("n_plan_only", "c_plan_only", "n_guess", "c_guess"), 0)
@@ -186,7 +191,7 @@ BREAKS: dict[str, Callable[[Rows], None]] = {
     "every_row_has_one_fate": _add("screened", _screened(DUPLICATE, "dropped", "too_long")),
     "example_parts_belong_together": _set("plans", 0, prompt_id=HARD),
     "example_plans_help": _set("plan_scores", 0, decision="undecided"),
-    "example_prompts_are_kept_and_in_band": _set("bands", 0, region="too_easy"),
+    "example_prompts_are_kept": _set("bands", 0, decision="dropped", reason="too_easy"),
     "example_rollouts_are_correct": _set("verdicts", 1, outcome="incorrect", reason="different"),
     "example_rollouts_are_kept": _set("choices", 0, decision="dropped", reason="repetitive"),
     "examples_train_on_something": _set("examples", 0, messages=[_message("assistant", False)]),
@@ -196,7 +201,9 @@ BREAKS: dict[str, Callable[[Rows], None]] = {
     "failures_are_undecided": _set("verdicts", 5, reason="timeout"),
     "groups_stay_in_one_split": lambda rows: _second_example(rows, group_id=P),
     "helping_plans_beat_no_plan_and_the_placebo": _set("plan_scores", 0, n_placebo=0),
-    "pass_rate_is_correct_over_judged": _set("pass_rates", 0, pass_rate=0.5),
+    "kept_prompts_are_measured": _set("bands", 0, region="unmeasured"),
+    "kept_prompts_are_not_guessed": _set("bands", 0, c_guesses=1),
+    "pass_rate_is_correct_over_rated": _set("pass_rates", 0, pass_rate=0.5),
     "pass_rates_count_the_verdicts": _set("pass_rates", 0, n_truncated=0),
     "placebos_show_a_plan_of_another_prompt": _set("rollouts", 11, plan_id=HELPS),
     "plan_scores_count_the_pass_rates": _set("plan_scores", 0, c_solve=1),
@@ -246,6 +253,35 @@ def test_claims_about_plans_fail_in_every_way_that_they_name(claim: str, change:
     rows = tried()
     change(rows)
     assert claim in _broken(rows)
+
+
+@pytest.mark.parametrize(
+    ("claim", "change"),
+    [
+        ("decisions_have_their_reasons", _set("bands", 0, decision="later")),
+        ("decisions_have_their_reasons", _set("bands", 1, decision="kept")),
+        ("decisions_have_their_reasons", _set("bands", 0, reason="guessable")),
+        ("kept_prompts_are_measured", _set("pass_rates", 0, n_rated=0)),
+        ("kept_prompts_are_measured", _set("pass_rates", 1, arm="guess")),
+        ("kept_prompts_are_measured", _set("bands", 0, role="target, strong")),
+        ("kept_prompts_are_measured", _set("bands", 0, role="target, strong", strong_region="unmeasured")),
+        ("kept_prompts_are_not_guessed", _set("bands", 0, decision="dropped", reason="guessable")),
+        ("kept_prompts_are_not_guessed", _set("bands", 1, c_guesses=3)),
+        ("pass_rate_is_correct_over_rated", _set("pass_rates", 0, pass_rate=None)),
+        ("pass_rate_is_correct_over_rated", _set("pass_rates", 0, n_rated=4, pass_rate=0.5)),
+        ("pass_rate_is_correct_over_rated", _set("pass_rates", 1, n_rated=2, pass_rate=0.0)),
+    ],
+)
+def test_claims_about_bands_fail_in_every_way_that_they_name(claim: str, change: Callable[[Rows], None]) -> None:
+    rows = consistent()
+    change(rows)
+    assert claim in _broken(rows)
+
+
+def test_cut_off_answers_may_be_rated_wrong_in_all_rows() -> None:
+    rows = consistent()
+    _set("pass_rates", 0, n_rated=3, pass_rate=2 / 3)(rows)
+    assert _broken(rows) == set()
 
 
 @pytest.mark.parametrize(

@@ -37,11 +37,8 @@ def verdict(n: int, outcome: str = "correct", version: str = "1", verifier: str 
     }  # fmt: skip
 
 
-def band(prompt: int, region: str = "in_band") -> dict[str, Any]:
-    return {
-        "prompt_id": hexid(prompt), "region": region, "is_decided": True, "reason": "r", "role": "target",
-        "generator_id": hexid(0),
-    }  # fmt: skip
+def band(prompt: int, decision: str = "kept") -> dict[str, Any]:
+    return {"prompt_id": hexid(prompt), "decision": decision}
 
 
 def plan(n: int, text: str, prompt: int = 1) -> dict[str, Any]:
@@ -74,10 +71,10 @@ def different(n: int) -> str:
     return " ".join(f"{word}{n}" for word in STORY.split())
 
 
-def test_candidates_are_correct_solve_rollouts_of_in_band_prompts() -> None:
+def test_candidates_are_correct_solve_rollouts_of_kept_prompts() -> None:
     traces = [trace(1), trace(2, arm="execute"), trace(3), trace(4, prompt=2), trace(5, prompt=3)]
     judged = [verdict(1), verdict(2), verdict(3, "incorrect"), verdict(4), verdict(5)]
-    bands = [band(1), band(2, "too_easy"), band(3, "unmeasured")]
+    bands = [band(1), band(2, "dropped"), band(3, "later")]
     assert reasons(choose(traces, judged, bands)) == {1: "kept"}
 
 
@@ -92,9 +89,9 @@ def carried_out(n: int, plan: int, **changed: Any) -> dict[str, Any]:
 def tried(
     traces: Sequence[dict[str, Any]], plans: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]] = ()
 ) -> pl.DataFrame:
-    """Choices where plans are tried; every rollout is correct and every prompt in the band but 9."""
+    """Choices where plans are tried; every rollout is correct and every prompt kept but 9."""
     frames = (
-        frame_of(Bands, [*(band(n) for n in range(1, 9)), band(9, "too_easy")]),
+        frame_of(Bands, [*(band(n) for n in range(1, 9)), band(9, "dropped")]),
         frame_of(Rollouts, list(traces)),
         frame_of(Verdicts, [verdict(int(row["rollout_id"], 16)) for row in traces]),
         frame_of(Plans, list(plans)),

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.funnel import funnel
-from schemas.tables import TABLES, frame_of, table_name
+from schemas.tables import TABLES, Bands, frame_of, table_name
 
 
 def id_of(number: int) -> str:
@@ -39,6 +39,10 @@ def choice(kind: str, i: int, reason: str = "kept") -> dict[str, Any]:
     return {"kind": kind, "id": id_of(i), "decision": "kept" if reason == "kept" else "dropped", "reason": reason}
 
 
+def band(i: int, reason: str = "in_band", decision: str = "kept", *, is_decided: bool = True) -> dict[str, Any]:
+    return {"prompt_id": id_of(i), "decision": decision, "reason": reason, "is_decided": is_decided}
+
+
 def score(i: int, decision: str) -> dict[str, Any]:
     return {"plan_id": id_of(i), "phase": "search", "decision": decision}
 
@@ -59,7 +63,7 @@ def tried() -> dict[str, pl.DataFrame]:
             trial(10, "placebo", plan_id=id_of(99)),
         ],
         "verdicts": [verdict(0, "correct"), verdict(8, "correct"), verdict(9, "incorrect"), verdict(10, "incorrect")],
-        "bands": [{"prompt_id": id_of(0), "region": "in_band", "is_decided": True}],
+        "bands": [band(0)],
         "plans": [plan(2), plan(3), plan(4), plan(5, "malformed")],
         "choices": [
             choice("trace", 108),
@@ -78,7 +82,7 @@ def test_the_funnel_follows_plans_from_the_request_to_the_example() -> None:
         ("collected", "prompts", 1, "s 1"),
         ("kept by the screen", "prompts", 1, ""),
         ("sampled", "prompts", 1, ""),
-        ("in the band", "prompts", 1, ""),
+        ("kept by the band", "prompts", 1, ""),
         ("asked for", "rollouts", 1, ""),
         ("came back", "rollouts", 1, ""),
         ("correct", "rollouts", 1, ""),
@@ -102,3 +106,25 @@ def test_plans_that_wait_for_their_trials_are_counted() -> None:
     tables["plan_scores"] = tables["plan_scores"].head(1)
     steps = {(step, entity): (n, detail) for step, entity, n, detail in funnel(tables).rows()}
     assert steps["tried", "plans"] == (1, "in 3 more rollouts; not tried yet: 1")
+
+
+def test_the_band_says_who_goes_on_who_does_not_and_who_may_later() -> None:
+    bands = [
+        band(0),
+        band(1, is_decided=False),
+        band(2, "teachable"),
+        band(3, "replayed"),
+        band(4, "too_easy", "dropped"),
+        band(5, "guessable", "dropped"),
+        band(6, "too_hard", "later", is_decided=False),
+        band(7, "too_hard", "later"),
+        band(8, "unsolved", "later"),
+    ]
+    (row,) = funnel(tried() | {"bands": frame_of(Bands, bands)}).filter(step="kept by the band").rows()
+    assert row[1:3] == ("prompts", 4)
+    assert row[3].split("; ") == [
+        "kept: in_band 2, replayed 1, teachable 1",
+        "left out: guessable 1, too_easy 1",
+        "for later: too_hard 2, unsolved 1",
+        "kept but not certain: 1",
+    ]

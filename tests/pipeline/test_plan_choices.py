@@ -32,8 +32,8 @@ def plan(n: int, text: str, prompt: int = 1, writer: int | None = None) -> dict[
 
 
 def decided(*plans: dict[str, Any], **settings: Any) -> dict[int, dict[str, Any]]:
-    """Decisions by number; the rollout 100 + i has sample_index i, and prompt 9 is not in the band."""
-    bands = frame_of(Bands, [{"prompt_id": id_of(i), "region": "too_easy" if i == 9 else "in_band"} for i in range(10)])
+    """Decisions by number; the rollout 100 + i has sample_index i, and prompt 9 is not kept."""
+    bands = frame_of(Bands, [{"prompt_id": id_of(i), "decision": "later" if i == 9 else "kept"} for i in range(10)])
     rollouts = frame_of(Rollouts, [{"rollout_id": id_of(100 + i), "sample_index": i} for i in range(20)])
     found = distinct_plans(bands, rollouts, frame_of(Plans, list(plans)), PlanSettings(**settings))
     return {int(row["id"], 16): row for row in found}
@@ -86,7 +86,7 @@ def test_copies_under_another_prompt_are_tried_there_too() -> None:
     assert [row["is_kept"] for row in found.values()] == [True, True]
 
 
-def test_only_parsed_plans_of_in_band_prompts_are_candidates() -> None:
+def test_only_parsed_plans_of_kept_prompts_are_candidates() -> None:
     assert list(decided(plan(1, "no plan"), plan(2, "1. go", prompt=9), plan(3, "1. go"))) == [3]
     assert decided() == {}
 

@@ -31,8 +31,8 @@ def plan_id(prompt: int, number: int) -> str:
     return f"{100 * prompt + number:032x}"
 
 
-def bands(**regions: str) -> pl.DataFrame:
-    return frame_of(Bands, [{"prompt_id": prompt_id(int(p[1:])), "region": region} for p, region in regions.items()])
+def bands(**decisions: str) -> pl.DataFrame:
+    return frame_of(Bands, [{"prompt_id": prompt_id(int(p[1:])), "decision": said} for p, said in decisions.items()])
 
 
 def solve(prompt: int, index: int, **changes: Any) -> dict[str, Any]:
@@ -46,13 +46,17 @@ def plans_wanted(rollouts: list[dict[str, Any]], outcomes: list[str], version: s
         for row, outcome in zip(rollouts, outcomes, strict=True)
     ]
     return wanted_recorded_plans(
-        bands(p1="in_band", p2="too_easy"), frame_of(Rollouts, rollouts), frame_of(Verdicts, verdicts), GENERATOR
+        bands(p1="kept", p2="dropped", p3="later"),
+        frame_of(Rollouts, rollouts),
+        frame_of(Verdicts, verdicts),
+        GENERATOR,
     )
 
 
-def test_plans_are_wanted_of_correct_rollouts_in_the_band() -> None:
+def test_plans_are_wanted_of_correct_rollouts_of_kept_prompts() -> None:
     found = plans_wanted(
-        [solve(1, 0), solve(1, 1), solve(1, 2), solve(2, 0)], ["correct", "incorrect", "correct", "correct"]
+        [solve(1, 0), solve(1, 1), solve(1, 2), solve(2, 0), solve(3, 0)],
+        ["correct", "incorrect", "correct", "correct", "correct"],
     )
     assert found.select("prompt_id", "sample_index").rows() == [(prompt_id(1), 0), (prompt_id(1), 2)]
     assert found["rollout_id"][0] == rollout_id(prompt_id(1), GENERATOR, 0, arm="write_plan")
@@ -70,8 +74,8 @@ def listed(prompt: int, text: str | None) -> dict[str, Any]:
     return row | {"generator_id": GENERATOR, "text": text}
 
 
-def test_strategies_are_listed_once_for_each_prompt_in_the_band() -> None:
-    found = wanted_strategies(bands(p1="in_band", p2="too_hard", p3="in_band"), GENERATOR)
+def test_strategies_are_listed_once_for_each_prompt_that_is_kept() -> None:
+    found = wanted_strategies(bands(p1="kept", p2="later", p3="kept", p4="dropped"), GENERATOR)
     assert found.select("prompt_id", "arm", "step_id", "phase").rows() == [
         (prompt_id(1), "write_plan", STRATEGIES, "search"),
         (prompt_id(3), "write_plan", STRATEGIES, "search"),
@@ -89,14 +93,14 @@ def test_strategies_are_listed_once_for_each_prompt_in_the_band() -> None:
     ],
 )
 def test_each_plan_follows_one_of_the_strategies(text: str | None, followed: list[str | None]) -> None:
-    found = wanted_plans(bands(p1="in_band"), frame_of(Rollouts, [listed(1, text)]), GENERATOR, 3)
+    found = wanted_plans(bands(p1="kept"), frame_of(Rollouts, [listed(1, text)]), GENERATOR, 3)
     assert found["strategy"].to_list() == followed
     assert found["sample_index"].to_list() == [0, 1, 2]
     assert found["parent_id"].unique().to_list() == [listed(1, text)["rollout_id"]]
 
 
 def test_without_a_list_the_planner_is_free() -> None:
-    found = wanted_plans(bands(p1="in_band"), frame_of(Rollouts, []), GENERATOR, 2)
+    found = wanted_plans(bands(p1="kept"), frame_of(Rollouts, []), GENERATOR, 2)
     assert found.select("strategy", "parent_id").rows() == [(None, None), (None, None)]
 
 

@@ -38,7 +38,8 @@ PROMPT = {"prompt_id": P, "verifier": "math"}
 SOLVE = {"rollout_id": R, "prompt_id": P, "arm": "solve", "finish_reason": "stop"}
 WRITE = {**SOLVE, "rollout_id": WRITER, "arm": "write_plan", "parent_id": R}
 CORRECT = {"rollout_id": R, "verifier": "math", "verifier_version": "1", "outcome": "correct", "reason": "equal"}
-BAND = {"prompt_id": P, "region": "in_band"}
+BAND = {"prompt_id": P, "region": "in_band", "decision": "kept", "reason": "in_band"}
+EASY = {**BAND, "region": "too_easy", "decision": "dropped", "reason": "too_easy"}
 CHOICE = {"kind": "trace", "id": R, "decision": "kept", "reason": "kept"}
 A_PLAN = {"plan_id": PLAN, "prompt_id": P, "rollout_id": WRITER, "status": "parsed", "steps": [], "n_steps": 0}
 EXAMPLE = {"example_id": _id(40), "prompt_id": P, "rollout_id": R, "plan_id": PLAN}
@@ -69,12 +70,22 @@ def test_a_dropped_prompt_excludes_all_that_is_its_own() -> None:
 
 
 def test_a_prompt_outside_the_band_excludes_all_that_is_its_own() -> None:
-    found = _fates({Bands: [{**BAND, "region": "too_easy"}], Examples: []})
+    found = _fates({Bands: [EASY], Examples: []})
     assert set(found.values()) == {("excluded", "bands", "too_easy")}
 
 
+@pytest.mark.parametrize(("decision", "reason"), [("later", "unsolved"), ("dropped", "guessable")])
+def test_a_prompt_in_the_band_that_does_not_go_on_says_why(decision: str, reason: str) -> None:
+    found = _fates({Bands: [{**BAND, "decision": decision, "reason": reason}], Examples: []})
+    assert set(found.values()) == {("excluded", "bands", reason)}
+
+
+def test_an_easy_prompt_that_is_replayed_goes_on() -> None:
+    assert _fates({Bands: [{**EASY, "decision": "kept", "reason": "replayed"}]})[P] == EXPORTED
+
+
 def test_screening_comes_before_the_band() -> None:
-    found = _fates({Screened: [_screened(P, "withdrawn")], Bands: [{**BAND, "region": "too_easy"}], Examples: []})
+    found = _fates({Screened: [_screened(P, "withdrawn")], Bands: [EASY], Examples: []})
     assert found[P] == ("excluded", "screened", "withdrawn")
 
 
