@@ -9,21 +9,24 @@ c (right ones) and how many samples it may still have.
     fixed       never before the cap
 """
 
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import polars as pl
 from pydantic import Field
 
-from pipeline.prior import JEFFREYS, Prior, region_masses
+from pipeline import optimal
+from pipeline.course import Sampling
+from pipeline.pilot_counts import PilotCount, sample_tokens
+from pipeline.prior import JEFFREYS, Prior, beta_prior, fit_prior, region_masses
+from schemas.errors import RecipeError
 from schemas.recipe import Band
 from schemas.tables import REGIONS
 
 MASSES = ("p_below", "p_in", "p_above")
 STATE = ("n", "c", "n_left")
 """What a rule sees of a prompt: rated samples, right ones among them, and the samples it may still have."""
-
-PilotCount = tuple[int, int, int, float | None]
-"""n rated samples, c right ones, the prompts that have both, and their mean tokens a sample where they were counted."""
 
 VerifierErrors = tuple[str, float, float]
 """A verifier and its rates of false negatives and of false positives."""
@@ -33,6 +36,9 @@ class Rule(Band):
     """A band with what its rule was given beside the recipe."""
 
     pilot_counts: tuple[PilotCount, ...] = Field((), description="Counts of the pilot that `optimal` is fitted to.")
+    beta: tuple[float, float] | None = Field(
+        None, description="Parameters of the Beta distribution that `optimal` takes for its prior, without a pilot."
+    )
     verifier_errors: tuple[VerifierErrors, ...] = Field(
         (), description="Rates that the edges of the band are moved by, where `correct_verifiers` is set."
     )
@@ -42,8 +48,37 @@ class Rule(Band):
         return self.max_samples if self.rule == "fixed" else self.batch
 
     def prior(self) -> Prior:
-        """The prior that regions are read under."""
-        return JEFFREYS
+        """The prior that regions are read under: that of the pilot, or `beta`, for `optimal`, and Jeffreys' for others.
+
+        Raises RecipeError where `optimal` has neither.
+        """
+        if self.rule != "optimal":
+            return JEFFREYS
+        if self.pilot_counts:
+            return pilot_prior(self.pilot_counts)
+        if self.beta:
+            return beta_prior(*self.beta)
+        wanted = "wanted a file of pilot counts or outcomes that the prior of rule 'optimal' is fitted to"
+        raise RecipeError(f"band.pilot: found none, {wanted}; name one, or take rule 'jeffreys'")
+
+
+@lru_cache(maxsize=16)
+def pilot_prior(pilot_counts: tuple[PilotCount, ...]) -> Prior:
+    """The prior fitted to the counts of a pilot."""
+    rows = [count[:3] for count in pilot_counts]
+    return fit_prior(pl.DataFrame(rows, schema=["n", "c", "n_prompts"], orient="row"))
+
+
+@lru_cache(maxsize=16)
+def optimal_plan(rule: Rule) -> optimal.Plan:
+    """When rule `optimal` stops, worked out once for each rule; RecipeError without a pilot or with too high a cap."""
+    prior = rule.prior()
+    if rule.max_samples > optimal.MAX_SAMPLES:
+        most = f"wanted at most {optimal.MAX_SAMPLES} for rule 'optimal'; lower it, or take rule 'jeffreys'"
+        raise RecipeError(f"band.max_samples: found {rule.max_samples}, {most}")
+    tokens = sample_tokens(rule.pilot_counts, prior) or (1.0, 1.0)
+    sampling = Sampling(prior, rule.low, rule.high, rule.batch, rule.max_samples, tokens)
+    return optimal.plan(sampling, rule.as_good_as)
 
 
 def regions(pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:
@@ -75,6 +110,9 @@ def _is_settled(states: pl.DataFrame, rule: Rule) -> pl.Series:
         return pl.repeat(False, states.height, eager=True)
     if rule.rule == "curtailed":
         return _is_foregone(states, rule)
+    if rule.rule == "optimal":
+        n, c = (np.minimum(states[name].to_numpy(), rule.max_samples) for name in ("n", "c"))
+        return pl.Series(optimal_plan(rule).table[n, c])
     return regions(states.select("n", "c"), rule)["is_decided"]
 
 
