@@ -11,7 +11,9 @@ from flows.console import show_notices
 from flows.endings import end_with
 from flows.file_verbs import dedup, verify
 from flows.generate import generate
+from flows.plan_sampling import plan_sampling
 from flows.rate import rate
+from flows.report import report
 
 if TYPE_CHECKING:
     from pipeline.store import Run
@@ -34,7 +36,7 @@ def cli() -> None:
     """
 
 
-for verb in (generate, verify, audit, rate, dedup):
+for verb in (generate, report, verify, audit, rate, plan_sampling, dedup):
     cli.add_command(verb)
 
 
