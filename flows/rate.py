@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 share = click.FloatRange(0, 1)
 count = click.IntRange(min=1)
 
+NAMES = {"decided": "decided", "capped": "not decided", "all": "in all"}
 JUDGE = "of this file"
 """What stands for the verifier whose errors are given: the rows need not name it."""
 
@@ -62,7 +63,7 @@ def rate(input: str, output: str, sequential: bool, pass_at: int | None, **setti
     rule = _rule(**settings)
     if pass_at and pass_at > rule.round_size():
         raise RecipeError(
-            f"coldstart rate: --pass-at {pass_at} is more than the first round has: {rule.round_size()} rows; set "
+            f"rate: --pass-at {pass_at} is more than the first round has: {rule.round_size()} rows; set "
             "--batch, or --rule fixed and --max where the rows of a prompt were fixed in advance"
         )
     check_output(output, input)
@@ -82,12 +83,12 @@ def _rule(*, false_negatives: float, false_positives: float, pilot: str, **band:
     from schemas.recipe_file import explain
 
     if (band["rule"] == "optimal") != bool(pilot):
-        raise RecipeError("coldstart rate: --rule optimal and --pilot FILE need each other: its prior is fitted to it")
+        raise RecipeError("rate: --rule optimal and --pilot FILE need each other: its prior is fitted to it")
     errors = (JUDGE, false_negatives, false_positives)
     try:
         rule = Rule(**band, pilot=pilot, pilot_counts=_counts(pilot), verifier_errors=(errors,), correct_verifiers=True)
     except ValidationError as error:
-        raise RecipeError(explain(error, Rule, "coldstart rate")) from None
+        raise RecipeError(explain(error, Rule, "rate")) from None
     return for_verifier(rule, JUDGE)
 
 
@@ -104,28 +105,30 @@ def _tell(rates: "pl.DataFrame", rule: "Rule") -> None:
     import polars as pl
 
     from flows.console import say
-    from pipeline.band_error import stated_error
+    from pipeline.band_error import MIN_PROMPTS, stated_error
 
     if n_truncated := rates["n_truncated"].sum():
-        say(f"{n_truncated} truncated: counted as {rule.truncated} (--truncated)")
-    if not rates["n_rated"].sum():
-        return
+        say(f"{n_truncated} truncated, counted as {rule.truncated}")
     edges = pl.lit(rule.low).alias("low"), pl.lit(rule.high).alias("high")
-    for row in stated_error(rates.with_columns(*edges)).iter_rows(named=True):
+    stated = stated_error(rates.with_columns(*edges))
+    if rates.filter(pl.col("n_rated") > 0).height < MIN_PROMPTS:
+        say(f"expected error: not stated of fewer than {MIN_PROMPTS} measured prompts")
+        return
+    for row in stated.filter(pl.col("n_prompts") > 0).iter_rows(named=True):
         say(_error_line(row))
 
 
 def _error_line(row: dict[str, Any]) -> str:
-    """What is expected to be wrong in a group of prompts, with 95 % intervals."""
-    what = [
-        ("in the wrong region", "error"),
-        ("of those called in band are not", "impure"),
-        ("of those in band are not called so", "lost"),
-    ]
-    told = [f"{_range(row, name)} {words}" for words, name in what if row[name] is not None]
-    return f"{row['group']}: {row['n_prompts']} prompts" + "".join(f"; {text}" for text in told)
+    """What is expected to be wrong in a group of prompts, each with its interval at 95 %."""
+    words = {
+        "error": "in the wrong region",
+        "impure": "of those called in band are not",
+        "lost": "of those in band are lost",
+    }
+    told = [f"{_range(row, name)} {text}" for name, text in words.items() if row[name] is not None]
+    return f"expected of {row['n_prompts']} {NAMES[row['group']]}: " + "; ".join(told)
 
 
 def _range(row: dict[str, Any], name: str) -> str:
-    value, low, high = (100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
-    return f"{value:.1f} % ({low:.1f} to {high:.1f})"
+    value, low, high = (f"{100 * row[key]:.1f}" for key in (name, f"{name}_low", f"{name}_high"))
+    return f"{value} % ({low} to {high})"

@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import polars as pl
 
-from pipeline.stopping import Rule
+from pipeline.error_rates import GOLD, LABEL, NEAR_MISS, RULE
+from pipeline.ledger import n_judged
+from pipeline.stopping import Rule, VerifierErrors
 from schemas.errors import RecipeError
 
 
@@ -46,3 +48,30 @@ def by_verifier(states: pl.DataFrame, rule: Rule, answer: Callable[[pl.DataFrame
         return answer(states, rule)
     parts = [answer(part, for_verifier(rule, str(name))) for (name,), part in states.group_by("verifier")]
     return pl.concat(parts or [answer(states, rule)])
+
+
+def verifier_errors(audits: pl.DataFrame) -> tuple[VerifierErrors, ...]:
+    """Rates of false negatives and false positives of each verifier, from the table `audits`; sorted by verifier.
+
+    Right answers are gold answers and those that a label or a rule calls correct; wrong ones those that one calls
+    incorrect, and only where there are none the near-misses. Near-misses are made to deceive, so that they overstate
+    how often a model's mistakes are accepted. Like a pass rate, both are taken over verdicts that say right or wrong,
+    of the verifier's highest version and of all sources together. A verifier is left out where either is unknown.
+    """
+    against, kind = pl.col("against").cast(pl.String), pl.col("kind")
+    is_told = against.is_in([LABEL, RULE])
+    version = pl.col("verifier_version").cast(pl.Int64)
+    counts = audits.filter(version == version.max().over("verifier")).group_by("verifier")
+    sums = {"right": (against == GOLD) | (is_told & (kind == "correct")), "wrong": is_told & (kind == "incorrect")}
+    sums["near"] = against == NEAR_MISS
+    judged = [n_judged().filter(rows).sum().alias(f"n_{name}") for name, rows in sums.items()]
+    correct = [pl.col("n_correct").filter(rows).sum().alias(f"c_{name}") for name, rows in sums.items()]
+    is_labelled = pl.col("n_wrong") > 0
+    rates = counts.agg(*judged, *correct).select(
+        "verifier",
+        false_negatives=1 - pl.col("c_right") / pl.col("n_right"),
+        false_positives=pl.when(is_labelled).then(pl.col("c_wrong") / pl.col("n_wrong"))
+        .otherwise(pl.col("c_near") / pl.col("n_near")),
+    )  # fmt: skip
+    known = rates.filter(pl.all_horizontal(pl.col("false_negatives", "false_positives").is_finite()))
+    return tuple(known.sort("verifier").rows())

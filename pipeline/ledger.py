@@ -1,5 +1,7 @@
 """The ledger: every verdict falls into exactly one count, and what could not be judged is never wrong."""
 
+from typing import Any
+
 import polars as pl
 
 from pipeline.verifiers import TRUNCATED, UNDECIDED_REASONS, VERIFIER_ERROR
@@ -22,7 +24,7 @@ def entry() -> pl.Expr:
     An undecided verdict with another reason, or none, counts as a verifier that failed.
     """
     kinds = pl.Enum(ENTRIES)
-    found = pl.when(pl.col("outcome") == CORRECT).then(pl.lit(CORRECT, kinds))
+    found: Any = pl.when(pl.col("outcome") == CORRECT).then(pl.lit(CORRECT, kinds))
     found = found.when(pl.col("outcome") == INCORRECT).then(pl.lit(INCORRECT, kinds))
     for reason in UNDECIDED_REASONS:
         found = found.when(pl.col("reason") == reason).then(pl.lit(reason, kinds))
