@@ -79,7 +79,7 @@ def _chosen(band: dict[str, Any], known: dict[str, Any]) -> "Rule":
 
 
 def _rules(chosen: "Rule") -> list["Rule"]:
-    """The rules of the table: fixed ones up to the cap, which is the last of them, and the others; all as valid rules."""
+    """The rules of the table: fixed ones up to the cap, and the others."""
     from pipeline.optimal import MAX_SAMPLES
 
     cap = chosen.max_samples

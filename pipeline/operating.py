@@ -60,15 +60,14 @@ def characteristics(rule: Rule, nature: Prior, tokens: tuple[float, float] | Non
     probable = share * np.exp(log_choose(n, c) + log_moments(nature, n, c))
     masses = region_masses(nature, n, c, low=rule.low, high=rule.high)
     is_called = np.stack([(ends["region"] == name).to_numpy() for name in BELOW_IN_ABOVE], axis=1)
-    really = probable @ masses
-    called_in, in_and_called = probable @ is_called[:, 1], probable @ (masses[:, 1] * is_called[:, 1])
+    really, called_in = probable @ masses, probable @ is_called[:, 1]
     with np.errstate(invalid="ignore"):
         return Characteristics(
             samples=float(probable @ n),
             tokens=float(probable @ (n * np.interp(mean_rates(nature, n, c), (0, 1), tokens))) if tokens else None,
-            error=float(1 - probable @ (masses * is_called).sum(axis=1)),
-            impure=float(1 - np.divide(in_and_called, called_in)),
-            lost=float(1 - np.divide(in_and_called, really[1])),
+            error=float(probable @ (masses * ~is_called).sum(axis=1)),
+            impure=float(np.divide(probable @ ((1 - masses[:, 1]) * is_called[:, 1]), called_in)),
+            lost=float(np.divide(probable @ (masses[:, 1] * ~is_called[:, 1]), really[1])),
             undecided=float(probable @ ~ends["is_decided"].to_numpy()),
             by_region=tuple(((probable * n) @ masses / really).tolist()),
         )

@@ -117,11 +117,14 @@ def _is_settled(states: pl.DataFrame, rule: Rule) -> pl.Series:
 
 
 def _is_foregone(states: pl.DataFrame, rule: Rule) -> pl.Series:
-    """Whether all that may come leads to one region: what lies between all wrong and all right is between theirs."""
+    """Whether all that may come leads to one region: what lies between all wrong and all right is between theirs.
+
+    Where nothing is rated yet, what may come is also that nothing ever is.
+    """
     left: Any = pl.col("n_left").clip(lower_bound=0)
     worst = regions(states.select(n=pl.col("n") + left, c="c"), rule)["region"]
     best = regions(states.select(n=pl.col("n") + left, c=pl.col("c") + left), rule)["region"]
-    return worst == best
+    return (worst == best) & (states["n"] > 0)
 
 
 def _region() -> pl.Expr:
