@@ -5,20 +5,20 @@ in fenced blocks that they cannot close, and control and invisible characters ar
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
+from pipeline.card_difficulty import band_told, difficulty_section
 from pipeline.error_rates import FALSE_NEGATIVE, FALSE_POSITIVE
 from pipeline.evidence import Evidence
+from pipeline.folder import GENERATED
 from pipeline.funnel import UNKNOWN
-from pipeline.hostile import clean, escaped, one_line
+from pipeline.hostile import escaped, one_line
+from pipeline.markdown import MAX_CELL, code_span, fenced, section, table, with_intervals
+from pipeline.pictures import Picture
 from schemas.tables import Examples
-
-GENERATED = "<!-- made by coldstart from the evidence of a run; do not edit -->"
-"""The mark of a card that may be overwritten."""
 
 SPLITS = ("train", "validation")
 LICENSES = (
@@ -28,17 +28,18 @@ LICENSES = (
 )  # fmt: skip
 """Licences that the Hub knows by their SPDX id in lower case."""
 
-SECTIONS_SHOWN = ("screen", "band", "plans", "choose", "assemble")
+SECTIONS_SHOWN = ("screen", "band", "keep", "plans", "choose", "assemble")
 NO_RULES = {"judge": "the votes of a model", "majority": "agreement with most other answers, which is no proof"}
 """Verifiers that know no answer -> what the card says of them."""
-MAX_CELL = 200
 MAX_NOTICE = 1000
 MAX_EXAMPLE = 3000
-BAR_WIDTH = 40
 
 
-def render_card(evidence: Evidence, examples: pl.DataFrame) -> str:
-    """The README.md of a data set: YAML front matter, then Markdown; the same evidence gives the same text."""
+def render_card(evidence: Evidence, examples: pl.DataFrame, pictures: Sequence[Picture] = (), figures: str = "") -> str:
+    """The README.md of a data set: YAML front matter, then Markdown; the same evidence gives the same text.
+
+    `pictures` are those that lie in the folder `figures` beside it.
+    """
     parts = [
         *_front_matter(evidence, examples),
         f"# {escaped(one_line(evidence.name, MAX_CELL)) or 'Cold-start data'}",
@@ -46,18 +47,18 @@ def render_card(evidence: Evidence, examples: pl.DataFrame) -> str:
         *_notices(evidence.settings),
         *_summary(evidence, examples),
         *_loading(),
-        *_section("Funnel", _table(evidence.funnel, code=("detail",))),
-        *_section("Pass rates", _histogram(evidence.histogram)),
+        *section("Funnel", table(evidence.funnel, code=("detail",))),
+        *difficulty_section(evidence, pictures, figures),
         *_plans(evidence.trials),
-        *_section("Sources", _table(evidence.sources, code=("source", "revision", "license"))),
-        *_section("Models", *_counted(evidence), _table(evidence.models, code=("model",))),
-        *_section("Verdicts", _table(evidence.verdicts, code=("verifier", "version", "reason"))),
+        *section("Sources", table(evidence.sources, code=("source", "revision", "license"))),
+        *section("Models", *_counted(evidence), table(evidence.models, code=("model",))),
+        *section("Verdicts", table(evidence.verdicts, code=("verifier", "version", "reason"))),
         *_trust(evidence),
-        *_section("Columns", _columns()),
-        *_section("An example", *_example(examples)),
-        *_section("Settings", _fenced(json.dumps(_settings(evidence), indent=1, ensure_ascii=False), "json")),
-        *_section("Made with", ", ".join(f"{name} {_code(version)}" for name, version in evidence.versions.items())),
-        *_section("Known limits", "\n".join(f"- {limit}" for limit in _limits(evidence, examples))),
+        *section("Columns", _columns()),
+        *section("An example", *_example(examples)),
+        *section("Settings", fenced(json.dumps(_settings(evidence), indent=1, ensure_ascii=False), "json")),
+        *section("Made with", ", ".join(f"{name} {code_span(version)}" for name, version in evidence.versions.items())),
+        *section("Known limits", "\n".join(f"- {limit}" for limit in _limits(evidence, examples))),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -107,7 +108,7 @@ def _summary(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
     yield (
         f"{examples.height:,} examples ({sizes}) for supervised fine-tuning before reinforcement learning: a problem, "
         f"then one answer of a model, with its reasoning in {n_reasoning:,} of them and with a plan before it in "
-        f"{n_plans:,}. Every answer was judged correct by {_judged_by(evidence)}{_band(evidence)}."
+        f"{n_plans:,}. Every answer was judged correct by {_judged_by(evidence)}{band_told(evidence)}."
     )
 
 
@@ -118,21 +119,13 @@ def _judged_by(evidence: Evidence) -> str:
     return " or ".join([*(["a program"] if used - NO_RULES.keys() or not used else []), *peerless])
 
 
-def _band(evidence: Evidence) -> str:
-    band = evidence.settings.get("recipe", {}).get("band")
-    if not band:
-        return ""
-    low, high = f"{band['low']:g}", f"{band['high']:g}"
-    return f", and every problem is neither too easy nor too hard: its pass rate is taken to lie in {low} to {high}"
-
-
 def _loading() -> Iterator[str]:
     yield "## Loading"
-    yield _fenced(
+    yield fenced(
         'from datasets import load_dataset\n\nexamples = load_dataset("FOLDER_OR_HUB_ID")', "python"
     )  # fmt: skip
     yield "With TRL, which applies the chat template of the model to `messages`:"
-    yield _fenced(
+    yield fenced(
         "from trl import SFTConfig, SFTTrainer\n\n"
         'trainer = SFTTrainer("MODEL", args=SFTConfig(assistant_only_loss=True), train_dataset=examples["train"])',
         "python",
@@ -142,32 +135,6 @@ def _loading() -> Iterator[str]:
         "`<think>`, the plan, the reasoning, `</think>`, the answer. A chat template that adds or strips think tags "
         "of its own must be told not to."
     )
-
-
-def _section(title: str, *parts: str) -> Iterator[str]:
-    yield f"## {title}"
-    yield from parts
-
-
-def _table(frame: pl.DataFrame, code: Sequence[str]) -> str:
-    """A Markdown table; the columns in `code` hold text from outside."""
-    rows = [
-        [_code(value) if name in code else f"{value:,}" if isinstance(value, int) else str(value)
-         for name, value in row.items()]
-        for row in frame.iter_rows(named=True)
-    ]  # fmt: skip
-    rules = ["---:" if dtype.is_numeric() else "---" for dtype in frame.dtypes]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [frame.columns, rules, *rows])
-
-
-def _histogram(histogram: pl.DataFrame) -> str:
-    """Bars of prompts by pass rate; every prompt that has a bar is drawn with one block at least."""
-    most = max(1, *histogram["n_prompts"])
-    lines = [f"{'pass rate':<12}{'prompts':>8}{'examples':>10}"]
-    for label, n_prompts, n_examples in histogram.rows():
-        bar = "█" * -(-n_prompts * BAR_WIDTH // most)
-        lines.append(f"{label:<12}{n_prompts:>8,}{n_examples:>10,}  {bar}".rstrip())
-    return _fenced("\n".join(lines), "text")
 
 
 def _plans(trials: pl.DataFrame) -> Iterator[str]:
@@ -182,7 +149,7 @@ def _plans(trials: pl.DataFrame) -> Iterator[str]:
             else "-"
         )
         rows.append(f"| {row['shown']} | {row['pass_rate']:.2f} | {uplift} |")
-    yield from _section(
+    yield from section(
         "Plans",
         f"Each plan was tried on its problem. Means over the {trials['n_plans'][0]:,} plans that the examples show:",
         "\n".join(rows),
@@ -209,21 +176,14 @@ def _trust(evidence: Evidence) -> Iterator[str]:
             "something changed, which may leave it right by accident."
         )
         rates = evidence.errors.with_columns(pl.col("error").str.replace("_", " "))
-        yield _table(_with_intervals(rates, "error_rate", "ci_low", "ci_high"), code=("source", "verifier", "version"))
+        yield table(with_intervals(rates, "error_rate", "ci_low", "ci_high"), code=("source", "verifier", "version"))
     if evidence.agreement.height:
         yield "Verdicts beside those of another verifier, with Cohen's kappa:"
-        compared = _with_intervals(evidence.agreement, "agreement", "ci_low", "ci_high")
-        compared = _with_intervals(compared, "kappa", "kappa_low", "kappa_high")
-        yield _table(compared, code=("source", "verifier", "verifier_version", "compared_with"))
+        compared = with_intervals(evidence.agreement, "agreement", "ci_low", "ci_high")
+        compared = with_intervals(compared, "kappa", "kappa_low", "kappa_high")
+        yield table(compared, code=("source", "verifier", "verifier_version", "compared_with"))
     for reason, n, n_examples in evidence.suspects.rows():
         yield f"Suspect keys ({reason.replace('_', ' ')}): {n:,} problems, which {n_examples:,} examples show."
-
-
-def _with_intervals(frame: pl.DataFrame, name: str, low: str, high: str) -> pl.DataFrame:
-    """The same with a rate and its 95 % interval as one text, such as `0.029 (0.005 to 0.149)`."""
-    rows = frame.select(name, low, high).rows()
-    told = ["-" if rate is None else f"{rate:.3f} ({a:.3f} to {b:.3f})" for rate, a, b in rows]
-    return frame.drop(low, high).with_columns(pl.Series(name, told))
 
 
 def _columns() -> str:
@@ -238,8 +198,8 @@ def _example(examples: pl.DataFrame) -> Iterator[str]:
     for message in row["messages"]:
         content = message["content"]
         cut = f"\n[… {len(content) - MAX_EXAMPLE:,} more characters]" if len(content) > MAX_EXAMPLE else ""
-        yield f"{_code(message['role'])}{', which carries the loss' if message['train'] else ''}"
-        yield _fenced(content[:MAX_EXAMPLE] + cut, "text")
+        yield f"{code_span(message['role'])}{', which carries the loss' if message['train'] else ''}"
+        yield fenced(content[:MAX_EXAMPLE] + cut, "text")
 
 
 def _settings(evidence: Evidence) -> dict[str, Any]:
@@ -257,12 +217,13 @@ def _limits(evidence: Evidence, examples: pl.DataFrame) -> Iterator[str]:
     """What a reader could wrongly take for granted, as far as it applies."""
     yield "A correct final answer does not make every step of the reasoning right; only the answer was judged."
     yield "Examples were not compared with evaluation benchmarks: do not evaluate on the sources named above."
-    if (n := evidence.models.filter(pl.col("n_rollouts") > 0).height) > 1:
-        yield f"Answers of {n} models are pooled: the pass rate of a problem is over all of them, not over one."
+    if evidence.n_pooled > 1:
+        pooled = f"Answers of {evidence.n_pooled} models are pooled"
+        yield f"{pooled}: the target's pass rate of a problem is over all of them, not over one."
     if evidence.trials.height:
         yield "Reasoning and answer were sampled with the plan in the request; examples show it as the model's own."
     if evidence.n_uncertain:
-        yield f"Of the problems in the band, {evidence.n_uncertain:,} are so only probably, not at the confidence set."
+        yield f"Of the problems that went on, {evidence.n_uncertain:,} have a region that did not reach the confidence."
     yield from _unmeasured(evidence)
     if examples["pass_rate"].null_count():
         yield "Some examples have no pass rate."
@@ -279,22 +240,5 @@ def _unmeasured(evidence: Evidence) -> Iterator[str]:
     shown = set(evidence.sources.filter(pl.col("n_examples") > 0)["source"])
     for error in (FALSE_NEGATIVE, FALSE_POSITIVE):
         known = set(evidence.errors.filter(pl.col("error") == error)["source"])
-        if missing := ", ".join(map(_code, sorted(shown - known))):
+        if missing := ", ".join(map(code_span, sorted(shown - known))):
             yield f"How often the verifier gives a {error.replace('_', ' ')} was not measured on {missing}."
-
-
-def _code(value: Any) -> str:
-    """A text from outside as a code span that nothing in it can end, nor the table cell around it.
-
-    >>> _code("a|b `<img>`")
-    "`a¦b '<img>'`"
-    """
-    text = one_line("" if value is None else str(value), MAX_CELL).translate({ord("`"): "'", ord("|"): "¦"})
-    return f"`{text}`" if text else "-"
-
-
-def _fenced(text: str, language: str) -> str:
-    """A block of text from outside; its fence is longer than any in it."""
-    text = clean(text)
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{fence}{language}\n{text}\n{fence}"

@@ -10,10 +10,11 @@ import polars as pl
 from pipeline.agreement_rates import agreement
 from pipeline.audit import judge_beside_rules
 from pipeline.blobs import read_version
+from pipeline.bound import RECIPE_FILE
+from pipeline.difficulty import Difficulty, difficulty_of
 from pipeline.error_rates import RULE, error_rates, known_answer_rates
 from pipeline.funnel import Tables, funnel, n_uncertain, solved_rollouts
 from pipeline.intervals import Z_95
-from pipeline.resolve import RECIPE_FILE
 from pipeline.score import difference_se
 from pipeline.store import Run
 from schemas.tables import TABLES, table_name
@@ -50,8 +51,16 @@ class Evidence:
     """shown, n_plans, pass_rate, uplift, ci_low, ci_high: means over the plans that examples show; empty without."""
     histogram: pl.DataFrame
     """pass_rate (a tenth, or `unmeasured`), n_prompts, n_examples."""
+    decisions: pl.DataFrame
+    """decision, reason, n_prompts, n_examples: which measured prompts went on."""
+    by_models: pl.DataFrame
+    """region (the target's), strong_region, n_prompts: what two models make of the prompts; empty with one model."""
+    difficulty: Difficulty
+    """How the pass rates were measured, and how wrong the regions are expected to be."""
     n_uncertain: int
-    """Prompts in the band whose region did not reach the confidence."""
+    """Prompts that went on although their region did not reach the confidence."""
+    n_pooled: int
+    """Models whose answers the target's pass rates are over: several where a recording or a router holds them."""
     errors: pl.DataFrame
     """How often verifiers erred on answers whose worth is known: the columns of `known_answer_rates`; empty where
     nobody measured it."""
@@ -82,7 +91,11 @@ def evidence_of(tables: Tables, settings: Mapping[str, Any], manifests: Sequence
         verdicts=_verdicts(solved),
         trials=_trials(tables["plan_scores"], tables["examples"]),
         histogram=_histogram(tables["bands"], tables["examples"]),
+        decisions=_decisions(tables["bands"], tables["examples"]),
+        by_models=_by_models(tables["bands"]),
+        difficulty=difficulty_of(tables, settings),
         n_uncertain=n_uncertain(tables["bands"]),
+        n_pooled=_n_pooled(tables["rollouts"]),
         errors=known_answer_rates(_audits(tables, settings)),
         agreement=agreement(tables["audits"]),
         suspects=_suspects(tables["suspects"], tables["examples"]),
@@ -111,6 +124,11 @@ def _models(solved: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
     shown = examples.group_by("model").agg(n_examples=pl.len())
     joined = counted.join(shown, on="model", how="full", coalesce=True).sort("model")
     return joined.with_columns(pl.col("^n_.*$").fill_null(0))
+
+
+def _n_pooled(rollouts: pl.DataFrame) -> int:
+    own = rollouts.filter(pl.col("text").is_not_null(), arm="solve", phase="screen", role="target")
+    return own["model"].n_unique()
 
 
 def _trials(scores: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
@@ -153,6 +171,18 @@ def _suspects(suspects: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
     n_examples = examples.group_by("prompt_id").agg(n_examples=pl.len())
     counted = suspects.join(n_examples, on="prompt_id", how="left").group_by(pl.col("reason").cast(pl.String))
     return counted.agg(n_prompts=pl.len(), n_examples=pl.col("n_examples").sum()).sort("reason")
+
+
+def _decisions(bands: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
+    n_examples = examples.group_by("prompt_id").agg(n_examples=pl.len())
+    counted = bands.join(n_examples, on="prompt_id", how="left").group_by("decision", "reason")
+    sums = counted.agg(n_prompts=pl.len(), n_examples=pl.col("n_examples").sum()).sort("decision", "reason")
+    return sums.cast({"decision": pl.String, "reason": pl.String})
+
+
+def _by_models(bands: pl.DataFrame) -> pl.DataFrame:
+    by = ["region", "strong_region"]
+    return bands.filter(pl.col("strong_region").is_not_null()).group_by(by).agg(n_prompts=pl.len()).sort(by)
 
 
 def _histogram(bands: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:

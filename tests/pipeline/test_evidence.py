@@ -41,9 +41,12 @@ def verdict(i: int, outcome: str, reason: str, version: str = "1", verifier: str
             "reason": reason, "seconds": 0.0}  # fmt: skip
 
 
-def band(i: int, region: str, pass_rate: float | None, *, is_decided: bool = True) -> dict[str, Any]:
-    return {"prompt_id": id_of(i), "region": region, "is_decided": is_decided, "reason": "posterior", "role": "target",
-            "generator_id": id_of(7), "pass_rate": pass_rate}  # fmt: skip
+def band(i: int, region: str, pass_rate: float | None, **columns: Any) -> dict[str, Any]:
+    decision = {"in_band": "kept", "too_hard": "later"}.get(region, "dropped")
+    return {
+        "prompt_id": id_of(i), "decision": decision, "region": region, "is_decided": True, "reason": region,
+        "role": "target", "generator_id": id_of(7), "pass_rate": pass_rate, "n_guesses": 0, "c_guesses": 0,
+    } | columns  # fmt: skip
 
 
 def trace(i: int, reason: str = "kept") -> dict[str, Any]:
@@ -102,14 +105,14 @@ def test_funnel_says_where_every_row_went(tables: dict[str, pl.DataFrame]) -> No
         ("collected", "prompts", 4, "s 3, other 1"),
         ("kept by the screen", "prompts", 3, "left out: near_duplicate 1"),
         ("sampled", "prompts", 3, ""),
-        ("in the band", "prompts", 1, "left out: too_easy 1, unmeasured 1; kept but not certain: 1"),
+        ("kept by the band", "prompts", 1, "left out: too_easy 1, unmeasured 1; kept but not certain: 1"),
         ("asked for", "rollouts", 5, ""),
         ("came back", "rollouts", 4, "left out: not_run 1"),
         ("correct", "rollouts", 1, ""),
         ("incorrect", "rollouts", 1, "wrong_value 1"),
         ("undecided", "rollouts", 2, "no_answer 1, not_run 1"),
         ("not judged yet", "rollouts", 1, ""),
-        ("correct and in the band", "traces", 2, ""),
+        ("correct and kept", "traces", 2, ""),
         ("chosen", "traces", 1, "left out: near_duplicate 1"),
         ("parsed", "plans", 1, "left out: malformed 1"),
         ("assembled", "examples", 1, "train 1"),
@@ -140,6 +143,31 @@ def test_models_that_only_wrote_examples_are_counted_too(tables: dict[str, pl.Da
     written = frame_of(Examples, [example(0, 0), example(1, 0) | {"model": "executor"}])
     models = evidence_of({**tables, "examples": written}, {}, []).models
     assert models.rows() == [("executor", 0, 0, 1), ("m", 2, 1, 1), ("n", 1, 0, 0), ("unknown", 1, 0, 0)]
+
+
+def test_models_are_pooled_where_several_answered_as_the_target(tables: dict[str, pl.DataFrame]) -> None:
+    assert evidence_of(tables, {}, []).n_pooled == 3
+    strong = frames(rollouts=[rollout(0, 0), rollout(1, 0, role="strong", model="big")])
+    assert evidence_of(strong, {}, []).n_pooled == 1
+
+
+def test_decisions_are_counted_with_their_reasons_and_examples() -> None:
+    bands = [
+        band(0, "in_band", 0.5), band(1, "too_easy", 1.0, decision="kept", reason="replayed"), band(2, "too_hard", 0.0),
+        band(3, "too_hard", 0.0),
+    ]  # fmt: skip
+    evidence = evidence_of(frames(bands=bands, examples=[example(0, 0), example(1, 0), example(2, 1)]), {}, [])
+    assert evidence.decisions.rows() == [
+        ("kept", "in_band", 1, 2), ("kept", "replayed", 1, 1), ("later", "too_hard", 2, 0)
+    ]  # fmt: skip
+    assert evidence.by_models.is_empty()
+
+
+def test_regions_of_two_models_are_set_side_by_side() -> None:
+    bands = [band(i, "too_hard", 0.0, strong_region=strong, strong_generator_id=id_of(9))
+             for i, strong in enumerate(["in_band", "too_hard", "in_band"])]  # fmt: skip
+    found = evidence_of(frames(bands=bands), {}, []).by_models
+    assert found.rows() == [("too_hard", "too_hard", 1), ("too_hard", "in_band", 2)]
 
 
 def score(plan: int, *counts: int) -> dict[str, Any]:
