@@ -16,9 +16,13 @@ from schemas.tables import PassRates, Prompts, Rollouts, Screened, Verdicts, fra
 
 TARGET = content_id("generator", n=0)
 A, B, C = (content_id("prompt", n=n) for n in range(3))
-BAND = Rule(batch=4, max_samples=10)
+RULE = Rule(batch=4, max_samples=10)
 FIXED = Rule(rule="fixed", batch=4, max_samples=10)
-ENTRIES = st.sampled_from(["correct", "incorrect", "timeout"])
+PILOT = ((8, 0, 40, None), (8, 4, 20, None), (8, 8, 40, None))
+OPTIMAL = Rule(rule="optimal", batch=3, max_samples=10, as_good_as=8, pilot_counts=PILOT)
+CURTAILED = Rule(rule="curtailed", batch=2, max_samples=10)
+TRUNCATED = Rule(batch=2, max_samples=10, truncated="incorrect")
+ENTRIES = st.sampled_from(["correct", "incorrect", "timeout", "truncated"])
 PROMPTS = frame_of(Prompts, [{"prompt_id": prompt, "verifier": "math"} for prompt in (A, B, C)])
 SCREENED = frame_of(
     Screened,
@@ -34,15 +38,15 @@ def rates(prompt_id: str = A, generator_id: str = TARGET, **counts: int) -> pl.D
     key = {"generator_id": generator_id, "verifier": "math", "arm": "solve", "plan_id": "", "phase": "screen"}
     ledger = dict.fromkeys(COUNTS, 0) | counts
     frame = frame_of(PassRates, [{"prompt_id": prompt_id, **key, **ledger}]).select(*key, "prompt_id", *COUNTS)
-    return rate.decide(frame, BAND)
+    return rate.decide(frame, RULE)
 
 
-def n_wanted(pass_rates: pl.DataFrame, band: Rule = BAND) -> dict[str, int]:
-    return dict(wanted(PROMPTS, SCREENED, pass_rates, band, TARGET).group_by("prompt_id").len().rows())
+def n_wanted(pass_rates: pl.DataFrame, rule: Rule = RULE) -> dict[str, int]:
+    return dict(wanted(PROMPTS, SCREENED, pass_rates, rule, TARGET).group_by("prompt_id").len().rows())
 
 
 def test_the_first_round_is_wanted_of_every_kept_prompt() -> None:
-    result = wanted(PROMPTS, SCREENED, frame_of(PassRates, []), BAND, TARGET)
+    result = wanted(PROMPTS, SCREENED, frame_of(PassRates, []), RULE, TARGET)
     expected = [(rollout_id(p, TARGET, i), p, i, "solve", "screen") for p in sorted((A, B)) for i in range(4)]
     assert result.rows() == expected
     assert result.columns == ["rollout_id", "prompt_id", "sample_index", "arm", "phase"]
@@ -80,31 +84,34 @@ def test_a_lower_cap_gives_no_sample_back() -> None:
 
 
 def test_nothing_is_wanted_where_nothing_is_kept() -> None:
-    assert wanted(PROMPTS, SCREENED.clear(), frame_of(PassRates, []), BAND, TARGET).is_empty()
+    assert wanted(PROMPTS, SCREENED.clear(), frame_of(PassRates, []), RULE, TARGET).is_empty()
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(COUNTS, st.integers(0, 4))))
 def test_the_same_pass_rates_want_the_same_keys(counts: dict[str, int]) -> None:
     pass_rates = rates(**counts)
-    once, again = (wanted(PROMPTS, SCREENED, pass_rates, BAND, TARGET) for _ in range(2))
+    once, again = (wanted(PROMPTS, SCREENED, pass_rates, RULE, TARGET) for _ in range(2))
     assert_frame_equal(once, again)
     assert once["rollout_id"].is_unique().all()
 
 
-@settings(max_examples=50)
-@given(st.lists(st.lists(ENTRIES, max_size=12), min_size=2, max_size=2), st.sampled_from([BAND, FIXED]))
-def test_the_loop_asks_for_what_a_replay_of_the_rule_would_use(recordings: list[list[str]], band: Rule) -> None:
+@settings(max_examples=40)
+@given(
+    st.lists(st.lists(ENTRIES, max_size=12), min_size=2, max_size=2),
+    st.sampled_from([RULE, FIXED, CURTAILED, OPTIMAL, TRUNCATED]),
+)
+def test_the_loop_asks_for_what_a_replay_of_the_rule_would_use(recordings: list[list[str]], rule: Rule) -> None:
     recorded = {prompt: entries for prompt, entries in zip((A, B), recordings, strict=True) if entries}
     before, now = pl.DataFrame({"rollout_id": []}, schema={"rollout_id": pl.String}), frame_of(PassRates, [])
-    while (asked := wanted(PROMPTS, SCREENED, now, band, TARGET)).height > before.height:
+    while (asked := wanted(PROMPTS, SCREENED, now, rule, TARGET)).height > before.height:
         assert before.join(asked, on="rollout_id", how="anti").is_empty()
-        before, now = asked, rate.run(*answered(asked, recorded), band)
+        before, now = asked, rate.run(*answered(asked, recorded), rule)
     rows = pl.DataFrame(
         [(prompt, *verdict(entry)) for prompt, entries in recorded.items() for entry in entries],
         schema={"prompt_id": pl.String, "outcome": pl.String, "reason": pl.String},
         orient="row",
     )
-    replayed = rate_rows(rows, band, sequential=True)
+    replayed = rate_rows(rows, rule, sequential=True)
     counts = ["prompt_id", *(name for name in COUNTS if name != "n_not_run")]
     assert_frame_equal(now.filter(pl.col("prompt_id").is_in(list(recorded))).select(counts), replayed.select(counts))
 
