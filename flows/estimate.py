@@ -12,6 +12,7 @@ import polars as pl
 from flows.console import duration, say, show_columns, show_frame
 from flows.pilot import ALL, KEPT, SAMPLED, Pilot
 from pipeline.intervals import wilson_interval
+from pipeline.operating import warnings_of
 from pipeline.planning import STRATEGIES
 from pipeline.resolve import RECORDED, Resolved
 from pipeline.spending import cost
@@ -78,6 +79,8 @@ def summary(pilot: Pilot) -> dict[str, Any]:
 def show_estimate(pilot: Pilot, resolved: Resolved, *, as_json: bool = False) -> None:
     """Print the stages, and what to expect of the run as a whole; as JSON a line a row, the whole last."""
     rows, whole = expected(pilot, resolved), summary(pilot)
+    for note in _notes(resolved):
+        say(note, err=True)
     if as_json:
         show_frame(rows, as_json=True)
         show_frame(pl.DataFrame([whole]), as_json=True)
@@ -90,6 +93,16 @@ def show_estimate(pilot: Pilot, resolved: Resolved, *, as_json: bool = False) ->
     say()
     for line in (*_sentences(pilot, rows, whole), *_costs(rows, whole, resolved.recipe)):
         say(line)
+
+
+def _notes(resolved: Resolved) -> Iterator[str]:
+    """What people should know of the recipe's band before it costs anything, and of what this leaves aside."""
+    recipe = resolved.recipe
+    yield from warnings_of(Rule(**recipe.band.model_dump(), pilot_counts=resolved.pilot_counts))
+    if recipe.band.correct_verifiers:
+        yield "band.correct_verifiers: a dry run has no audit, so its band is uncorrected"
+    if recipe.reuse:
+        yield "reuse: what other runs have already is not asked for; here it is counted as if it were"
 
 
 def _growth(pilot: Pilot) -> pl.DataFrame:

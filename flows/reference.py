@@ -35,7 +35,9 @@ ROLES = [
     "| role | what it does | without it |",
     "|---|---|---|",
     "| `target` | is the model to be trained: its pass rate defines the band | the recipe is refused |",
-    "| `planner` | writes plans for the prompts in the band | no plans are written |",
+    "| `strong` | is sampled beside the target: `[keep]` says what it decides ([difficulty.md](difficulty.md)) | the "
+    "target alone decides |",
+    "| `planner` | writes plans for the prompts that are kept | no plans are written |",
     "| `executor` | tries the plans | the target does |",
     "| `judge` | judges answers that no rule can ([judging.md](judging.md)) | prompts with the verifier `judge` are "
     "refused |",

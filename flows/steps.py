@@ -10,6 +10,7 @@ from types import ModuleType
 import polars as pl
 from pydantic import BaseModel
 
+from flows.console import say
 from flows.judgements import judgements_owed, known_judgements_owed, wanted_judgements
 from flows.row_wise import Step, Wanted, generate_owed, owed_of, verify_owed
 from pipeline import (
@@ -31,8 +32,10 @@ from pipeline import (
     verify,
 )
 from pipeline.bound import bind
+from pipeline.corrected_band import verifier_errors
 from pipeline.evidence import gather
 from pipeline.judging import JUDGE
+from pipeline.operating import warnings_of
 from pipeline.resolve import RECORDED, Model, Resolved
 from pipeline.spending import Spending, spending_of
 from pipeline.stopping import Rule
@@ -49,7 +52,8 @@ def begin(run: Run, resolved: Resolved) -> None:
     In this order: a recipe may only be changed, and a prompt only be dropped, while there are no rollouts of it. What
     people should know of its band before it costs anything is said first.
     """
-    _rule(run, resolved)
+    for note in _notes(run, resolved):
+        say(note, err=True)
     runner.recover(run, generate)
     runner.recover(run, verify)
     bind(run, resolved)
@@ -194,6 +198,12 @@ def _wanted_guesses(run: Run, resolved: Resolved) -> Wanted:
     target = resolved.models["target"]
     samples = guesses.wanted(run.read(Bands), target.generator_id, resolved.recipe.keep.guesses)
     return Wanted(target, "guesses", samples)
+
+
+def _notes(run: Run, resolved: Resolved) -> list[str]:
+    """What the band will and will not do, by the verifiers' own errors where they were audited."""
+    audited = {"verifier_errors": verifier_errors(run.read(Audits))}
+    return warnings_of(_rule(run, resolved).model_copy(update=audited))
 
 
 def _sampled(run: Run, limit: int | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:

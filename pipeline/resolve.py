@@ -11,8 +11,10 @@ from pydantic import BaseModel
 
 from pipeline import plugins
 from pipeline.bound import stored_recipe
+from pipeline.corrected_band import verifier_errors
+from pipeline.pilot_counts import read_pilot
 from pipeline.sources import Prompt
-from pipeline.stopping import PilotCount, Rule, VerifierErrors
+from pipeline.stopping import PilotCount, Rule
 from pipeline.store import open_run
 from pipeline.template import Template, load_template
 from schemas.errors import RecipeError, StoreError
@@ -85,11 +87,7 @@ class Resolved:
         Raises RecipeError where nobody has audited the run.
         """
         band = self.recipe.band
-        errors: tuple[VerifierErrors, ...] = ()
-        if band.correct_verifiers:
-            from pipeline.corrected_band import verifier_errors
-
-            errors = verifier_errors(audits)
+        errors = verifier_errors(audits) if band.correct_verifiers else ()
         if band.correct_verifiers and not errors:
             raise RecipeError(
                 "band.correct_verifiers: the run has no audit; run with --limit 1 --set band.correct_verifiers=false, "
@@ -194,8 +192,6 @@ def _pilot_counts(recipe: Recipe, origin: Origin) -> tuple[PilotCount, ...]:
             f"{where}: found nothing, wanted a file of counts or outcomes, which the rule `optimal` is fitted to; "
             "docs/sampling.md says how to make one, and the rule `jeffreys` needs none"
         )
-    from pipeline.pilot_counts import read_pilot
-
     return read_pilot(_under(recipe.data, band.pilot), where)
 
 

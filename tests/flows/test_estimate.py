@@ -18,7 +18,7 @@ COLUMNS = {
     **dict.fromkeys(("n_prompt_tokens", "n_completion_tokens", "start_s", "work_s"), pl.Float64),
 }
 SOLVE = ("generate", "screen", "target", "solve", "sampled", 10, 80)
-PLANS = ("generate", "search", "planner", "write_plan", "in_band", 4, 16)
+PLANS = ("generate", "search", "planner", "write_plan", "kept", 4, 16)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def live() -> Resolved:
 
 
 def pilot(*arms: tuple[Any, ...], n_prompts: int = 100, n_sampled: int = 10, tokens: float | None = 5.0) -> Pilot:
-    """A pilot with 4 prompts in the band, 2 of them with 3 examples each; every arm took 1 s, verifying 1 s more."""
+    """A pilot that keeps 4 prompts, 2 of them with 3 examples each; every arm took 1 s, verifying 1 s more."""
     verify = ("verify", None, None, None, "sampled", None, None, None, None, 0.5, 1.0)
     costs = pl.DataFrame([*((*arm, 7.0, tokens, 0.0, 1.0) for arm in arms), verify], COLUMNS, orient="row")
     screened = pl.DataFrame({"reason": ["kept"], "n_prompts": [n_prompts]})
@@ -45,7 +45,7 @@ def test_sampling_grows_with_the_prompts(live: Resolved) -> None:
     assert solve["n_rollouts_low"] == solve["n_rollouts_high"] == 800
 
 
-def test_plans_grow_with_the_prompts_in_the_band_within_its_interval(live: Resolved) -> None:
+def test_plans_grow_with_the_prompts_that_are_kept_within_their_interval(live: Resolved) -> None:
     plans = row(expected(pilot(SOLVE, PLANS), live), arm="write_plan")
     # 4 of 10 has the Wilson interval 0.168 to 0.687; the pilot's own 4 are certain, 90 prompts are not
     assert (plans["n_rollouts_low"], plans["n_rollouts"], plans["n_rollouts_high"]) == (77, 160, 263)
@@ -110,3 +110,25 @@ def test_prices_and_budgets_are_held_against_what_is_expected(
     assert "budget.max_tokens" not in shown
     show_estimate(pilot(SOLVE), live)
     assert not {"cost", "budget"} & set(capsys.readouterr().out.replace(":", " ").replace(".", " ").split())
+
+
+def with_settings(*settings: str) -> Resolved:
+    return resolve(*load_recipe(ROOT / "flows/recipes/demo.toml", [f"data={ROOT / 'data/models'}", *settings]))
+
+
+def test_a_stronger_model_and_guesses_are_allowed_for(live: Resolved) -> None:
+    strong = ('models.strong.kind="ctranslate2_model"', 'models.strong.path="tiny"', 'models.strong.template="short-1"')
+    settings = (*strong, "models.strong.max_tokens=80", "keep.guesses=8")
+    rows = expected(pilot(n_sampled=0), with_settings(*settings))
+    asked = {(r["role"], r["arm"]): (r["n_rollouts_low"], r["n_rollouts_high"]) for r in rows.iter_rows(named=True)}
+    most = 100 * live.recipe.band.max_samples
+    assert asked["strong", "solve"] == asked["target", "solve"] == (100 * live.recipe.band.batch, most)
+    assert asked["target", "guess"] == (0, 800)
+
+
+def test_what_an_estimate_leaves_aside_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "recipe.json").write_text('{"run_id": "1", "identity": {}, "recipe": {}}')
+    show_estimate(pilot(SOLVE), with_settings("band.correct_verifiers=true", f"reuse=['{tmp_path}']"))
+    said = capsys.readouterr().err
+    assert "band.correct_verifiers: a dry run has no audit, so its band is uncorrected" in said
+    assert "reuse: what other runs have already is not asked for" in said

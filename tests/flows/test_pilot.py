@@ -44,7 +44,7 @@ def test_a_pilot_of_all_prompts_counts_what_the_run_counts(whole: Pilot, tmp_pat
     with locked(open_run(str(tmp_path))) as run:
         drive(steps(run, recorded()))
     assert n_rollouts(whole) == dict(run.read(Rollouts)["arm"].cast(pl.String).value_counts().rows())
-    assert whole.n_in_band == run.read(Bands).filter(region="in_band").height
+    assert whole.n_kept == run.read(Bands).filter(decision="kept").height
     assert whole.n_examples == run.read(Examples).height
 
 

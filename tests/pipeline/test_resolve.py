@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.resolve import RECIPE_FILE, Resolved, bind, resolve
+from pipeline.bound import RECIPE_FILE, bind
+from pipeline.resolve import Resolved, resolve
 from pipeline.store import Provenance, Run, open_run, publish
 from pipeline.template import FIELDS
 from schemas.errors import RecipeError, SchemaError, StoreError
 from schemas.recipe import Recipe
-from schemas.tables import Rollouts
+from schemas.tables import Audits, Rollouts, frame_of
 
 SOURCE = {"kind": "files", "path": "prompts.jsonl", "verifier": "math", "columns": {"text": "q", "source_key": "k"}}
 TARGET = {"kind": "replay", "path": "replies.jsonl", "model": "m1", "columns": {"source_key": "k", "text": "t"}}
@@ -55,7 +56,7 @@ def test_absolute_paths_and_urls_stay_as_they_are(data: Path) -> None:
     assert paths == ["/elsewhere/prompts.jsonl", "s3://bucket/prompts.jsonl"]
 
 
-@pytest.mark.parametrize("role", ["target", "executor"])
+@pytest.mark.parametrize("role", ["target", "strong", "executor"])
 def test_the_same_answer_every_time_is_no_pass_rate(data: Path, role: str) -> None:
     greedy = {"kind": "openai_server", "model": "m", "temperature": 0}
     assert resolved(data, models={"target": TARGET, "planner": greedy}).models["planner"]
@@ -171,16 +172,17 @@ def test_the_same_recipe_changes_nothing(run: Run, data: Path) -> None:
 def test_a_mutable_field_may_change_and_is_written_down(run: Run, data: Path) -> None:
     bind(run, resolved(data))
     before = document(run)
-    bind(run, resolved(data, band={"max_samples": 64}, work={"workers": 7}))
+    publish(run, Rollouts, Rollouts.create_empty(), Provenance("test"))
+    bind(run, resolved(data, band={"low": 0.2, "rule": "curtailed", "max_samples": 64}, keep={"easy_share": 0.1}))
     after = document(run)
-    assert after["recipe"]["band"]["max_samples"] == 64
+    assert after["recipe"]["band"]["low"] == 0.2
     assert after["run_id"] == before["run_id"]
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"band": {"low": 0.2}}, r"band\.low was 0\.1, now 0\.2"),
+        ({"band": {"batch": 8}}, r"band\.batch was 4, now 8"),
         ({"sources": {"other": SOURCE}}, r"sources\.other was not there, now there"),
         ({"sources": {"problems": {**SOURCE, "domain": "math"}}}, r'sources\.problems\.domain was "", now "math"'),
         ({"models": {"target": {**TARGET, "model": "m2"}}}, r'models\.target\.model was "m1", now "m2"'),
@@ -212,7 +214,7 @@ def test_a_recording_that_changed_is_another_identity(run: Run, data: Path) -> N
 
 def test_before_the_first_rollout_a_run_takes_another_recipe(run: Run, data: Path) -> None:
     bind(run, resolved(data))
-    changed = resolved(data, band={"low": 0.2})
+    changed = resolved(data, band={"batch": 8})
     bind(run, changed)
     assert document(run)["identity"] == changed.identity()
 
@@ -222,3 +224,71 @@ def test_an_unreadable_recipe_in_the_run_is_named(tmp_path: Path, data: Path, co
     (tmp_path / RECIPE_FILE).write_bytes(content)
     with pytest.raises(StoreError, match=r"recipe\.json: not a readable recipe"):
         bind(open_run(str(tmp_path)), resolved(data))
+
+
+# --- what a band needs beside its settings ----------------------------------------------------------------------------
+
+OPTIMAL = {"rule": "optimal", "max_samples": 32, "as_good_as": 16}
+
+
+def test_the_rule_has_the_counts_of_its_pilot_which_stands_in_the_data_folder(data: Path) -> None:
+    (data / "pilot.jsonl").write_text('{"n": 4, "c": 2}\n{"n": 4, "c": 2}\n{"n": 4, "c": 0}\n')
+    found = resolved(data, band={**OPTIMAL, "pilot": "pilot.jsonl"}).rule(Audits.create_empty())
+    assert found.pilot_counts == ((4, 0, 1, None), (4, 2, 2, None))
+    assert (found.rule, found.max_samples) == ("optimal", 32)
+
+
+def test_no_other_rule_reads_a_pilot(data: Path) -> None:
+    assert resolved(data, band={"pilot": "nowhere.jsonl"}).pilot_counts == ()
+
+
+@pytest.mark.parametrize(
+    ("pilot", "told"),
+    [
+        ("", r"band\.pilot: found nothing, wanted a file of counts or outcomes"),
+        ("nowhere.jsonl", r"nowhere\.jsonl"),
+        ("empty.jsonl", r"band\.pilot"),
+        ("wrong.jsonl", r"band\.pilot: record 1, c: found 5, wanted at most n"),
+    ],
+)
+def test_a_pilot_that_cannot_be_read_is_named_before_any_work(data: Path, pilot: str, told: str) -> None:
+    (data / "empty.jsonl").write_text("")
+    (data / "wrong.jsonl").write_text('{"n": 4, "c": 5}\n')
+    with pytest.raises((RecipeError, SchemaError), match=told):
+        resolved(data, band={**OPTIMAL, "pilot": pilot})
+
+
+def test_the_rule_has_the_errors_of_audited_verifiers_only_where_they_are_corrected(data: Path) -> None:
+    key = {"source": "s", "verifier": "math", "verifier_version": "1", "n_undecided": 0}
+    gold = {**key, "against": "gold", "kind": "", "n_correct": 19, "n_incorrect": 1}
+    label = {**key, "against": "label", "kind": "incorrect", "n_correct": 1, "n_incorrect": 99}
+    audits = frame_of(Audits, [gold, label])
+    (errors,) = resolved(data, band={"correct_verifiers": True}).rule(audits).verifier_errors
+    assert errors == ("math", pytest.approx(0.05), pytest.approx(0.01))
+    assert resolved(data).rule(audits).verifier_errors == ()
+
+
+def test_verifiers_that_nobody_audited_cannot_be_corrected(data: Path) -> None:
+    told = r"band\.correct_verifiers: the run has no audit; run with --limit 1 .*`coldstart audit --run DIR`"
+    with pytest.raises(RecipeError, match=told):
+        resolved(data, band={"correct_verifiers": True}).rule(Audits.create_empty())
+
+
+def test_a_stronger_model_is_another_one(data: Path) -> None:
+    with pytest.raises(RecipeError, match=r"models\.strong: it is models\.target with the same settings"):
+        resolved(data, models={"target": TARGET, "strong": TARGET})
+    found = resolved(data, models={"target": TARGET, "strong": {**TARGET, "model": "m2"}})
+    assert [model.role for model in found.solvers()] == ["target", "strong"]
+
+
+def test_a_recording_holds_no_guesses(data: Path) -> None:
+    with pytest.raises(RecipeError, match=r"keep\.guesses: found 8, wanted 0: models\.target is a recording"):
+        resolved(data, keep={"guesses": 8})
+
+
+def test_only_runs_can_be_taken_from(run: Run, data: Path, tmp_path: Path) -> None:
+    bind(run, resolved(data))
+    assert resolved(data, reuse=[run.url]).recipe.reuse == [run.url]
+    for wrong in (str(tmp_path / "nowhere"), str(data / "replies.jsonl")):
+        with pytest.raises(RecipeError, match=rf"reuse: {wrong}: [^\n]+$"):
+            resolved(data, reuse=[run.url, wrong])
