@@ -118,7 +118,7 @@ def gsm8k(data: Path, folder: Path) -> None:
 
 
 def cruxeval(data: Path, folder: Path) -> None:
-    """Regions of 800 problems x 10 recorded outcomes, all of them and replayed sequentially."""
+    """Regions of 800 problems x 10 recorded outcomes: of all of them, and where a rule is replayed over them."""
     print("## CruxEval\n")
     table = []
     for task in ("input", "output"):
@@ -129,16 +129,20 @@ def cruxeval(data: Path, folder: Path) -> None:
         ]
         write(folder / f"{task}.jsonl", rows)
         coldstart("rate", folder / f"{task}.jsonl", "-o", folder / f"{task}.parquet")
-        options = ["--sequential", "--batch", "2", "--max", "10"]
-        coldstart("rate", folder / f"{task}.jsonl", "-o", folder / f"{task}.seq.parquet", *options)
-        rates, replayed = (pl.read_parquet(folder / f"{task}{suffix}.parquet") for suffix in ("", ".seq"))
+        rates = pl.read_parquet(folder / f"{task}.parquet")
+        replays: dict[str, int] = {}
+        for rule, batch in (("jeffreys", 2), ("curtailed", 2), ("curtailed", 1)):
+            options = ["--sequential", "--max", "10", "--rule", rule, "--batch", batch]
+            coldstart("rate", folder / f"{task}.jsonl", "-o", folder / "replayed.parquet", *options)
+            replayed = pl.read_parquet(folder / "replayed.parquet")
+            replays[f"{rule} by {batch}"] = int(replayed["n_used"].sum())
+            replays[f"same, {rule} by {batch}"] = int((rates["decision"] == replayed["decision"]).sum())
         regions = Counter(rates["decision"].to_list())
-        same = (rates["decision"] == replayed["decision"]).sum()
         table.append(
             {"task": task, "outcomes": len(rows)}
             | {region: regions[region] for region in ("too_hard", "in_band", "too_easy")}
             | {"decided": int(rates["is_decided"].sum()), "mean pass rate": round(float(rates["pass_rate"].mean()), 4)}
-            | {"used sequentially": int(replayed["n_used"].sum()), "same region": int(same)}
+            | replays
         )
     print(markdown(table))
 

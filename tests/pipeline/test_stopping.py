@@ -100,3 +100,33 @@ def test_the_answer_does_not_depend_on_the_order_or_number_of_rows() -> None:
     states = pl.DataFrame(list(product((2, 4, 8), (0, 1, 2), (8, 0))), schema=["n", "c", "n_left"], orient="row")
     one_by_one = [stops(row, OPTIMAL).item() for row in states.iter_slices(1)]
     assert stops(pl.concat([states, states.reverse()]), OPTIMAL).to_list() == one_by_one + one_by_one[::-1]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "n", "below", "inside", "above"),
+    [
+        (0.1, 0.9, 4, [], [2], []),
+        (0.1, 0.9, 8, [], [3, 4, 5], []),
+        (0.1, 0.9, 12, [], [4, 5, 6, 7, 8], []),
+        (0.1, 0.9, 16, [], list(range(4, 13)), []),
+        (0.1, 0.9, 20, [0], list(range(5, 16)), [20]),
+        (0.2, 0.8, 8, [], [], []),
+        (0.2, 0.8, 12, [0], [5, 6, 7], [12]),
+        (0.2, 0.8, 16, [0], [6, 7, 8, 9, 10], [16]),
+        (0.2, 0.8, 20, [0, 1], [8, 9, 10, 11, 12], [19, 20]),
+        (0.2, 0.8, 28, [0, 1, 2], list(range(10, 19)), [26, 27, 28]),
+    ],
+)
+def test_the_decision_table_of_jeffreys_at_95_percent(
+    low: float, high: float, n: int, below: list[int], inside: list[int], above: list[int]
+) -> None:
+    pairs = pl.DataFrame({"n": n, "c": pl.int_range(n + 1, eager=True)})
+    decided = regions(pairs, Rule(low=low, high=high)).filter("is_decided")
+    found = [decided.filter(region=name)["c"].to_list() for name in ("too_hard", "in_band", "too_easy")]
+    assert found == [below, inside, above]
+
+
+@pytest.mark.parametrize(("low", "n"), [(0.1, 18), (0.2, 9), (0.05, 38)])
+def test_how_many_failures_certify_a_rate_below_the_band(low: float, n: int) -> None:
+    decided = regions(pl.DataFrame({"n": [n - 1, n], "c": [0, 0]}), Rule(low=low, high=0.95))["is_decided"]
+    assert decided.to_list() == [False, True]
