@@ -49,7 +49,7 @@ def _difficulty(run: "Run", settings: dict[str, Any]) -> "Difficulty":
     tables = {
         "prompts": run.keys(Prompts, "verifier"),
         "screened": run.keys(Screened, "decision"),
-        "rollouts": run.keys(Rollouts, "prompt_id", "arm", "phase", "generator_id", "n_completion_tokens"),
+        "rollouts": run.keys(Rollouts, "prompt_id", "arm", "phase", "generator_id", "model", "n_completion_tokens"),
         "verdicts": run.keys(Verdicts, "outcome", "reason"),
         "pass_rates": run.read(PassRates),
         "audits": run.read(Audits),

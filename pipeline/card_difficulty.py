@@ -11,14 +11,15 @@ from pipeline.folder import GENERATED
 from pipeline.hostile import escaped, one_line
 from pipeline.markdown import MAX_CELL, code_span, fenced, table, with_intervals
 from pipeline.pictures import Picture
-from schemas.recipe import Band
 
 BAR_WIDTH = 40
 RULES = {
-    "jeffreys": "until one region had a posterior probability of {confidence:g} under the prior of Jeffreys",
-    "curtailed": "until no further sample could change the region",
-    "optimal": "until another sample would cost more than it could mend, under a prior fitted to a pilot",
-    "fixed": "",
+    "jeffreys": "in rounds of {batch}, until one region had a posterior probability of {confidence:g} under the prior "
+    "of Jeffreys or there were {max_samples} samples",
+    "curtailed": "in rounds of {batch}, until none of {max_samples} samples that were left could change the region",
+    "optimal": "in rounds of {batch}, until another would have cost more than it could mend, under a prior fitted to a "
+    "pilot, or there were {max_samples} samples",
+    "fixed": "{max_samples} times",
 }
 TRUNCATED = {
     "undecided": "as neither right nor wrong, and no pass rate counts them",
@@ -85,26 +86,13 @@ def _measured(difficulty: Difficulty) -> Iterator[str]:
     models = " and ".join(
         f"{code_span(name)} ({role})" if name else f"the {role}" for role, name in difficulty.models.items()
     )
+    rule = RULES[band.rule].format(**band.model_dump())
     yield (
         f"The pass rate of a problem is the share of right answers among those of {models} that could be rated; the "
-        f"band is {band.low:g} to {band.high:g}. {_rule_told(band)} A region that did not get there, or that "
-        "another sample could have changed, is the most probable one and counts as undecided."
+        f"band is {band.low:g} to {band.high:g}. Each problem was sampled {rule} (rule `{band.rule}`). Its region is "
+        f"the most probable one, and undecided where its posterior probability is below {band.confidence:g}."
         + _edges_told(difficulty)
         + _truncated_told(difficulty)
-    )
-
-
-def _rule_told(band: Band) -> str:
-    """How sampling was stopped, in a sentence or two."""
-    if band.rule == "fixed":
-        return (
-            f"Each problem was sampled {band.max_samples} times; its region is decided where its posterior "
-            f"probability is at least {band.confidence:g}."
-        )
-    until = RULES[band.rule].format(confidence=band.confidence)
-    return (
-        f"Each was sampled in rounds of {band.batch} {until}, at most {band.max_samples} times (rule `{band.rule}`). "
-        f"Its region is decided where its posterior probability is at least {band.confidence:g}."
     )
 
 

@@ -40,7 +40,7 @@ class Difficulty:
 
     band: Band
     models: Mapping[str, str]
-    """Role -> the name of its model, which is text from outside."""
+    """Role -> the names of its models, which are text from outside."""
     edges: tuple[tuple[float, float], ...]
     """Edges of the band that counted: several where verifiers' errors moved them."""
     histogram: pl.DataFrame
@@ -60,18 +60,18 @@ def difficulty_of(tables: Tables, settings: Mapping[str, Any]) -> Difficulty:
     """The difficulty of a run from its tables by name and the content of its `recipe.json`.
 
     Reads prompts, screened, rollouts, verdicts, pass_rates and audits; of rollouts and verdicts only keys, arm, phase,
-    generator_id, n_completion_tokens, outcome and reason.
+    generator_id, model, n_completion_tokens, outcome and reason.
     """
     recipe = settings.get("recipe", {})
     band = Band.model_validate(recipe.get("band", {}))
     errors = verifier_errors(tables["audits"]) if band.correct_verifiers else ()
     rule = Rule(**band.model_dump(), verifier_errors=errors)
-    generators = measured_generators(settings)
-    rates = measured_rates(tables, {id: role for id, (role, _) in generators.items()}, rule)
+    roles = measured_roles(settings)
+    rates = measured_rates(tables, roles, rule)
     samples = measured_samples(tables, rates)
     return Difficulty(
         band=band,
-        models=dict(generators.values()),
+        models=models_of(tables["rollouts"], roles),
         edges=tuple(rates.select("low", "high").unique().sort("low", "high").rows()),
         histogram=histogram(rates),
         spent=spent(rates, samples, rule.max_samples),
@@ -83,14 +83,22 @@ def difficulty_of(tables: Tables, settings: Mapping[str, Any]) -> Difficulty:
     )
 
 
-def measured_generators(settings: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """generator_id -> role and model, of the roles that are measured; one that has both is the target."""
+def measured_roles(settings: Mapping[str, Any]) -> dict[str, str]:
+    """generator_id -> its role, of those that are measured; one that has both is the target."""
     found = {}
     for generator_id, said in settings.get("generators", {}).items():
         roles = [role for role in MEASURED if role in str(said.get("role")).split(", ")]
         if roles:
-            found[generator_id] = (roles[0], str(said.get("model", "")))
-    return dict(sorted(found.items(), key=lambda item: MEASURED.index(item[1][0])))
+            found[generator_id] = roles[0]
+    return dict(sorted(found.items(), key=lambda item: MEASURED.index(item[1])))
+
+
+def models_of(rollouts: pl.DataFrame, roles: Mapping[str, str]) -> dict[str, str]:
+    """Role -> the models that answered in it; empty where none said its name."""
+    return {
+        role: ", ".join(rollouts.filter(generator_id=id)["model"].drop_nulls().unique().sort())
+        for id, role in roles.items()
+    }
 
 
 def measured_rates(tables: Tables, roles: Mapping[str, str], rule: Rule) -> pl.DataFrame:

@@ -99,7 +99,7 @@ def log_axis(axes: "Axes", values: pl.Series) -> None:
 
     low, high = max(least(values), 1e-3) / 1.6, max(most(values), 1e-3) * 1.8
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if high / low < 100 else (1,)
+    steps = (1, 2, 5) if high / low < 1000 else (1,)
     axes.set_yscale("log")
     axes.set_ylim(low, high)
     axes.yaxis.set_major_locator(FixedLocator([step * 10.0**decade for decade in decades for step in steps]))

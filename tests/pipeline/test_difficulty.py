@@ -11,9 +11,9 @@ from schemas.tables import TABLES, Audits, PassRates, Prompts, Rollouts, Screene
 TARGET, STRONG = "1" * 32, "2" * 32
 SETTINGS = {
     "generators": {
-        STRONG: {"role": "strong", "model": "big"},
-        TARGET: {"role": "target, executor", "model": "small"},
-        "3" * 32: {"role": "judge", "model": "j"},
+        STRONG: {"role": "strong"},
+        TARGET: {"role": "target, executor"},
+        "3" * 32: {"role": "judge"},
     },
     "recipe": {"band": {"max_samples": 8}},
 }
@@ -60,8 +60,8 @@ def sample(i: int, outcome: str, tokens: int | None, number: int, reason: str = 
     """A rollout of the target and its verdict."""
     rollout = {
         "rollout_id": id_of(100 * i + number), "prompt_id": id_of(i), "plan_id": "", "step_id": "", "arm": "solve",
-        "phase": "screen", "role": "target", "generator_id": TARGET, "sample_index": number, "request_hash": id_of(8),
-        "messages": [], "text": "42", "finish_reason": "stop", "n_completion_tokens": tokens,
+        "phase": "screen", "role": "target", "generator_id": TARGET, "sample_index": number, "model": f"m{number}",
+        "request_hash": id_of(8), "messages": [], "text": "42", "finish_reason": "stop", "n_completion_tokens": tokens,
     }  # fmt: skip
     verdict = {"rollout_id": rollout["rollout_id"], "verifier": "math", "verifier_version": "1", "outcome": outcome,
                "reason": reason, "seconds": 0.0}  # fmt: skip
@@ -173,8 +173,8 @@ def test_a_few_prompts_state_no_error() -> None:
 
 def test_two_models_are_told_apart_the_target_first() -> None:
     rates = [rate(0, 0, 4, "too_hard"), rate(0, 4, 4, "too_easy", generator=STRONG)]
-    found = measured(rates, [])
-    assert found.models == {"target": "small", "strong": "big"}
+    found = measured(rates, [sample(0, "correct", 1, 0), sample(0, "correct", 1, 1)])
+    assert found.models == {"target": "m0, m1", "strong": ""}
     assert found.spent.select("role", "region").rows() == [("target", "too_hard"), ("strong", "too_easy")]
     assert found.stated["role"].to_list() == ["target"] * 3 + ["strong"] * 3
     assert found.pass_at_k.filter(k=1)["pass_at_k"].to_list() == [0.0, 1.0]

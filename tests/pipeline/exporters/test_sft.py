@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,22 @@ import fsspec
 import polars as pl
 import pytest
 
+from pipeline.difficulty import ROLE
 from pipeline.evidence import evidence_of
 from pipeline.exporters.sft import Config, export
 from schemas.errors import InputError, StoreError
 from schemas.tables import TABLES, Examples, frame_of, table_name
 
 EVIDENCE = evidence_of({table_name(table): table.create_empty() for table in TABLES}, {}, [])
+
+
+HISTOGRAM = pl.DataFrame(
+    [("target", 0.5, 0.55, 3)],
+    {"role": ROLE, "rate_low": pl.Float64, "rate_high": pl.Float64, "n_prompts": pl.Int64},
+    orient="row",
+)
+MEASURED = replace(EVIDENCE, difficulty=replace(EVIDENCE.difficulty, histogram=HISTOGRAM, models={"target": "$m$"}))
+FIGURES = {f"out/figures/pass-rates.{suffix}" for suffix in ("png", "csv")}
 
 
 def examples(n: int = 4, *, with_validation: bool = True) -> pl.DataFrame:
@@ -54,7 +65,32 @@ def test_a_second_export_replaces_the_first_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "README.md", "data/other.parquet", ".git/config"])
+def test_pictures_and_their_numbers_lie_beside_the_data_and_the_card_shows_them(tmp_path: Path) -> None:
+    for _ in range(2):
+        export(examples(), MEASURED, Config(to=str(tmp_path / "out")))
+    assert files(tmp_path) >= FIGURES
+    assert "(figures/pass-rates.png)" in (tmp_path / "out/README.md").read_text()
+
+
+def test_an_export_without_pictures_replaces_one_with_them(tmp_path: Path) -> None:
+    for evidence in (MEASURED, EVIDENCE):
+        export(examples(), evidence, Config(to=str(tmp_path / "out")))
+    assert not files(tmp_path) & FIGURES
+
+
+def test_without_matplotlib_the_card_shows_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "matplotlib.figure", raising=False)
+    export(examples(), MEASURED, Config(to=str(tmp_path / "out")))
+    card = (tmp_path / "out/README.md").read_text()
+    assert not files(tmp_path) & FIGURES
+    assert "![" not in card
+    assert "pass rate    prompts" in card
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.txt", "README.md", "data/other.parquet", ".git/config", "figures/holiday.png", "pass-rates.png"]
+)
 def test_a_folder_of_somebody_else_is_refused_and_untouched(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
@@ -113,7 +149,7 @@ def test_an_unknown_filesystem_is_one_line() -> None:
 
 @pytest.mark.slow
 def test_datasets_opens_the_folder(tmp_path: Path) -> None:
-    export(examples(), EVIDENCE, Config(to=str(tmp_path / "out")))
+    export(examples(), MEASURED, Config(to=str(tmp_path / "out")))
     script = (
         "import json, sys, datasets\n"
         "found = datasets.load_dataset(sys.argv[1])\n"
