@@ -385,7 +385,7 @@ def test_before_the_first_rollout_any_setting_may_change(coldstart: Call, tmp_pa
     [
         ("sources.arithmetic.columns.task.answer=family", ["the screen dropped every prompt"]),
         ("models.target.columns.source_key=model", ["no recorded response belongs to a prompt", "source_key is '"]),
-        ("band.low=0.899", ["no prompt is in the band (too_hard "]),
+        ("band.low=0.899", ["no prompt is kept by the band (too_hard "]),
     ],
 )
 def test_a_run_without_examples_fails_and_says_why(

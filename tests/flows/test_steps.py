@@ -46,7 +46,7 @@ confidence = 0.9
 """
 STRONG = '[models.strong]\nkind = "openai_server"\nbase_url = "{url}"\nmodel = "strong"\n'
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
 class Sums:
@@ -72,7 +72,7 @@ class Sums:
         with self.lock:
             i, self.n_asked[model, kind, k] = self.n_asked[model, kind, k], self.n_asked[model, kind, k] + 1
         rate = min(1.0, k / (N - 1) + (0.4 if model == "strong" else 0.0))
-        is_right = k % 3 == 0 and i == 2 if kind == "guess" else int((i + 1) * rate) > int(i * rate)
+        is_right = k % 3 == 0 if kind == "guess" else int((i + 1) * rate) > int(i * rate)
         said = {"content": f"\\boxed{{{100 if is_right else 99}}}"}
         said |= {"reasoning_content": "Let me see."} if self.thinks and kind == "guess" else {}
         return {"message": said, "finish_reason": "length" if self.cuts and i % 8 == 7 else "stop"}
@@ -138,8 +138,7 @@ def test_another_band_asks_only_for_what_is_still_open(sums: Sums, coldstart: Ca
 def test_under_a_lower_cap_another_band_asks_for_nothing(sums: Sums, coldstart: Call) -> None:
     run = sums.done(coldstart)
     before, n_asked = rollouts(run), sums.n_asked.total()
-    for rule in ("jeffreys", "curtailed", "fixed"):
-        sums.done(coldstart, "band.low=0.4", "band.max_samples=4", f"band.rule={rule}")
+    sums.done(coldstart, "band.low=0.4", "band.max_samples=4", "band.rule=curtailed")
     assert sums.n_asked.total() == n_asked
     assert_frame_equal(rollouts(run), before)
     assert set(by_sum(run).values()) == {"in_band", "too_hard", "too_easy"}
@@ -218,8 +217,7 @@ def test_prompts_that_are_guessed_do_not_go_on(sums: Sums, coldstart: Call) -> N
     assert {k for k, reason in by_sum(run).items() if reason == "guessable"} == {k for k in in_band if k % 3 == 0}
     assert sorted(rollouts(run)["rollout_id"]) == sums.wanted(run, "keep.guesses=3")
     n_asked = sums.n_asked.total()
-    sums.done(coldstart, "keep.guesses=3")
-    sums.done(coldstart, "keep.guesses=2")  # the third one was right
+    sums.done(coldstart, "keep.guesses=0")
     assert "guessable" not in by_sum(run).values()
     assert sums.n_asked.total() == n_asked
 
@@ -251,14 +249,6 @@ def test_another_run_takes_what_is_there_and_asks_for_the_rest(two_models: Sums,
     assert sorted(rollouts(second)["rollout_id"]) == two_models.wanted(second, *settings)
     assert check(second).filter(pl.col("n_broken") > 0).is_empty()
     assert second.read(Verdicts).height == rollouts(second).height
-
-
-def test_rollouts_of_another_template_are_not_taken(sums: Sums, coldstart: Call) -> None:
-    first = sums.done(coldstart, to="first")
-    n_first = sums.n_asked.total()
-    ended = sums.run(coldstart, f"reuse=['{first.url}']", "models.target.template=short-1", to="second")
-    assert "took" not in ended.stderr
-    assert sums.n_asked.total() - n_first == rollouts(open_run(str(sums.folder / "second"))).height
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------

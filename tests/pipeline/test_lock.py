@@ -32,7 +32,8 @@ with locked(open_run(sys.argv[1])):
 
 
 def rows(name: str) -> pl.DataFrame:
-    band = {"region": "in_band", "is_decided": True, "reason": "decided", "role": "target", "generator_id": "a" * 32}
+    band = {"region": "in_band", "is_decided": True, "reason": "in_band", "role": "target", "generator_id": "a" * 32}
+    band |= {"decision": "kept", "n_guesses": 0, "c_guesses": 0}
     return frame_of(Bands, [{"prompt_id": name * 32, **band}])
 
 

@@ -26,7 +26,8 @@ MADE_BY = Provenance("test")
 
 def bands(*names: str, region: str = "in_band") -> pl.DataFrame:
     """One row a name, which is one hexadecimal digit or a number in hexadecimal."""
-    rest = {"region": region, "is_decided": True, "reason": "decided", "role": "target", "generator_id": "a" * 32}
+    rest = {"region": region, "is_decided": True, "reason": "in_band", "role": "target", "generator_id": "a" * 32}
+    rest |= {"decision": "kept", "n_guesses": 0, "c_guesses": 0}
     return frame_of(Bands, [{"prompt_id": name.rjust(32, "0"), **rest} for name in names])
 
 
@@ -132,7 +133,7 @@ def test_parts_open_with_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (bands("1").with_columns(is_decided=pl.lit("yes")), "'is_decided', got: String"),
         (bands("1").with_columns(pass_rate=pl.lit(2.0)), "Column 'pass_rate' failed validation .* 'max'"),
         (bands("1").with_columns(prompt_id=pl.lit("x")), "Column 'prompt_id' .* 'regex'"),
-        (bands("1").with_columns(reason=pl.lit(None, pl.String)), "Column 'reason' .* 'nullability'"),
+        (bands("1").with_columns(role=pl.lit(None, pl.String)), "Column 'role' .* 'nullability'"),
         (bands("1", "1"), r"key is prompt_id.*'primary_key' failed for 2 rows"),
     ],
     ids=["missing", "type", "range", "id", "null", "duplicate key"],
