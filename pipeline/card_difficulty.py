@@ -35,6 +35,7 @@ REASONS = {
     "guessable": "answered without reasoning",
     "unmeasured": "without an answer that could be rated",
 }
+NAMES = {"target": "the target", "strong": "the stronger model"}
 DECISIONS = {"kept": "went on", "later": "kept for later", "dropped": "left out"}
 
 
@@ -45,7 +46,7 @@ def band_told(evidence: Evidence) -> str:
         return ""
     inside = f"its pass rate is taken to lie in {band['low']:g} to {band['high']:g}"
     shown = dict(evidence.decisions.filter(pl.col("n_examples") > 0).select("reason", "n_examples").rows())
-    others = [f"{n:,} show problems that are {REASONS[name]}" for name, n in shown.items() if name != "in_band"]
+    others = [f"of {n:,} it is {REASONS[name]}" for name, n in shown.items() if name != "in_band"]
     if not others:
         return f", and every problem is neither too easy nor too hard: {inside}"
     n = shown.get("in_band", 0)
@@ -84,7 +85,7 @@ def _measured(difficulty: Difficulty) -> Iterator[str]:
         return
     band = difficulty.band
     models = " and ".join(
-        f"{code_span(name)} ({role})" if name else f"the {role}" for role, name in difficulty.models.items()
+        f"{code_span(name)} ({role})" if name else NAMES[role] for role, name in difficulty.models.items()
     )
     rule = RULES[band.rule].format(**band.model_dump())
     yield (
@@ -117,14 +118,15 @@ def _stated(difficulty: Difficulty) -> Iterator[str]:
     for (role,), rows in difficulty.stated.group_by("role", maintain_order=True):
         groups = {row["group"]: row for row in rows.iter_rows(named=True)}
         if groups["all"]["error"] is None:
-            yield f"How many regions are wrong is not stated for the {role}: too few problems were measured to tell."
+            yield f"How many regions of {NAMES[str(role)]} are wrong is not stated: too few problems were measured."
             continue
         yield _stated_in_words(str(role), groups)
         yield table(stated_frame(rows.drop("role")))
     if difficulty.stated["error"].count():
         yield (
-            "This is under a prior of pass rates that was fitted to the run's own counts, each problem judged by the "
-            "others'; intervals are of 95 %. It takes the verdicts as true."
+            f"The confidence, {difficulty.band.confidence:g}, is no error rate; these shares are expected under a prior "
+            "of pass rates that was fitted to the run's own counts, each problem judged by the others'. Intervals are "
+            "of 95 %. Verdicts are taken as true."
         )
 
 
@@ -134,7 +136,7 @@ def _stated_in_words(role: str, groups: Mapping[str, Mapping[str, Any]]) -> str:
     apart = " and ".join(f"{groups[name]['error']:.1%} {parts[name]}" for name in known)
     every = groups["all"]
     told = (
-        f"The confidence is not the error rate. Of the {every['n_prompts']:,} problems measured for the {role}, "
+        f"Of the {every['n_prompts']:,} problems measured with {NAMES[role]}, "
         f"{every['error']:.1%} are expected in the wrong region ({apart})"
     )
     if every["impure"] is not None:
@@ -156,9 +158,10 @@ def _spent(difficulty: Difficulty) -> Iterator[str]:
     spent = difficulty.spent
     if spent.is_empty():
         return
-    n, n_fixed = spent["n_samples"].sum(), spent["n_fixed"].sum()
+    n, n_fixed = int(spent["n_samples"].sum()), int(spent["n_fixed"].sum())
     beside = f"{1 - n / n_fixed:.0%} fewer than" if n < n_fixed else "as many as" if n == n_fixed else "more than"
-    fixed = f"the {n_fixed:,} that {difficulty.band.max_samples} for each problem would be"
+    each = "problem" if spent["role"].n_unique() == 1 else "problem and model"
+    fixed = f"the {n_fixed:,} that {difficulty.band.max_samples} for each {each} would be"
     yield f"Measuring took {n:,} samples, {beside} {fixed}:"
     yield table(spent_frame(spent))
 
@@ -179,8 +182,8 @@ def _first_round(difficulty: Difficulty) -> Iterator[str]:
     for (role,), rows in difficulty.pass_at_k.group_by("role", maintain_order=True):
         told = ", ".join(f"{rate:.3f} for k = {k}" for k, rate in rows.select("k", "pass_at_k").rows())
         yield (
-            f"pass@k of the {role}, unbiased, over the {rows['n_prompts'][0]:,} problems whose first round was rated "
-            f"whole: {told}."
+            f"pass@k of {NAMES[str(role)]}, unbiased, over the {rows['n_prompts'][0]:,} problems whose first round was "
+            f"rated whole: {told}."
         )
 
 

@@ -75,14 +75,16 @@ def draw(difficulty: Difficulty) -> tuple[Picture, ...]:
 
 def pass_rates(figure: "Figure", difficulty: Difficulty) -> None:
     """Prompts by pass rate, the band shaded, those without a rate beside it; a panel a role."""
+    is_rated = pl.col("rate_low").is_not_null()
+    shows_unrated = difficulty.histogram.filter(~is_rated)["n_prompts"].sum() > 0
     for axes, role, rows in _by_role(figure, difficulty, difficulty.histogram):
-        rated, unrated = rows.filter(pl.col("rate_low").is_not_null()), rows.filter(pl.col("rate_low").is_null())
-        n_unrated, width = int(unrated["n_prompts"].sum()), 0.88 * (rated["rate_high"][0] - rated["rate_low"][0])
+        rated, n_unrated = rows.filter(is_rated), int(rows.filter(~is_rated)["n_prompts"].sum())
+        width = 0.88 * (rated["rate_high"][0] - rated["rate_low"][0])
         axes.bar(middles(rated), rated["n_prompts"].to_list(), width, color=ROLE_COLOURS[role])
         axes.set_ylim(0, 1.15 * max(most(rows["n_prompts"]), 1))
         shade_band(axes, difficulty.edges)
         rate_axis(axes)
-        if n_unrated:
+        if shows_unrated:
             axes.bar([1.12], [n_unrated], width, color=REGION_COLOURS["unmeasured"])
             axes.set_xticks([*axes.get_xticks(), 1.12], [*(f"{tick:g}" for tick in axes.get_xticks()), "unmeasured"])
             axes.set_xlim(-0.02, 1.2)
@@ -156,9 +158,11 @@ def calibration(figure: "Figure", difficulty: Difficulty) -> None:
         error_axes(axes, reach)
         for n, stated, expected in rows.select("n_prompts", "stated", "expected").rows():
             size = 20 + 300 * n / rows["n_prompts"].sum()
+            away = 1 if expected >= stated else -1
             axes.scatter([stated], [expected], size, color=ROLE_COLOURS[role], alpha=0.8, linewidth=0, clip_on=False)
-            axes.annotate(short(n), (stated, expected), (0, 4 + size**0.5 / 2), textcoords="offset points",
-                          ha="center", fontsize=8, color=MUTED, annotation_clip=False)  # fmt: skip
+            axes.annotate(short(n), (stated, expected), (0, away * (5 + size**0.5 / 2)), textcoords="offset points",
+                          ha="center", va="bottom" if away > 0 else "top", fontsize=8, color=MUTED,
+                          annotation_clip=False)  # fmt: skip
         axes.set_xlabel("error that the posterior states")
         axes.set_ylabel("error expected")
 

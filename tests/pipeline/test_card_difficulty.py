@@ -86,7 +86,7 @@ def test_the_stated_error_is_told_of_decided_and_undecided_problems_apart(eviden
 
 def test_an_error_that_is_not_stated_is_said_to_be_unknown(evidence: Evidence) -> None:
     told = section(evidence, stated=stated(("decided", 4, 4, None), ("capped", 0, 0, None), ("all", 4, 4, None)))
-    assert "is not stated for the target: too few problems" in told
+    assert "regions of the target are wrong is not stated: too few problems" in told
     assert "expected in the wrong region" not in told
 
 
@@ -133,8 +133,8 @@ def test_examples_of_other_problems_than_those_in_the_band_are_not_said_to_be_in
     rows = [("kept", "in_band", 4, 9), ("kept", "teachable", 1, 2), ("kept", "replayed", 1, 1)]
     told = band_told(replace(evidence, decisions=decisions(*rows)))
     assert told.startswith(". Of 9 the problem is neither too easy nor too hard")
-    assert "2 show problems that are too hard for the target, and solved by the stronger model" in told
-    assert "1 show problems that are too easy, and replayed" in told
+    assert "; of 2 it is too hard for the target, and solved by the stronger model" in told
+    assert "; of 1 it is too easy, and replayed" in told
 
 
 def test_a_run_that_measured_nothing_has_only_its_histogram() -> None:
