@@ -124,7 +124,7 @@ def _stated(difficulty: Difficulty) -> Iterator[str]:
         yield table(stated_frame(rows.drop("role")))
     if difficulty.stated["error"].count():
         yield (
-            f"The confidence, {difficulty.band.confidence:g}, is no error rate; these shares are expected under a prior "
+            f"The confidence, {difficulty.band.confidence:g}, is no error rate; shares are expected under a prior "
             "of pass rates that was fitted to the run's own counts, each problem judged by the others'. Intervals are "
             "of 95 %. Verdicts are taken as true."
         )

@@ -164,6 +164,12 @@ def test_calibration_sets_the_posteriors_error_beside_the_expected_one() -> None
     assert sure < 0.001 < unsure < 1
 
 
+def test_calibration_adds_up_to_the_stated_error() -> None:
+    found = measured([rate(i, i % 9, 8, "in_band") for i in range(20, 200)], [], n_prompts=200)
+    n, expected = found.calibration["n_prompts"], found.calibration["expected"]
+    assert (n * expected).sum() / n.sum() == pytest.approx(found.stated.filter(group="all")["error"].item())
+
+
 def test_a_few_prompts_state_no_error() -> None:
     found = measured([rate(0, 2, 4, "in_band")], [])
     assert found.calibration.is_empty()
