@@ -18,7 +18,7 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from flows.reports import funnel_frame, require_examples
+from flows.reports import end_notes, funnel_frame, require_examples
 from flows.row_wise import Step
 from flows.steps import begin, n_owed_prompts, steps
 from pipeline.hostile import escaped
@@ -126,7 +126,7 @@ def _uncounted(n: int) -> None:
 
 
 def _show_funnel(run: Run, name: str) -> None:
-    """The funnel as a Markdown artifact; what comes from data is cleaned and escaped."""
+    """The funnel as a Markdown artifact, what comes from data cleaned and escaped; notes in the log."""
     frame = funnel_frame(run)
     rows = [[escaped(str(value)) for value in row] for row in [frame.columns, *frame.rows()]]
     rows.insert(1, ["---"] * frame.width)
@@ -136,3 +136,5 @@ def _show_funnel(run: Run, name: str) -> None:
         key="funnel",
         description=f"What was left after each stage of {escaped(name)}",
     )
+    for note in end_notes(run):
+        get_run_logger().warning("%s", note)

@@ -19,7 +19,7 @@ from pipeline.resolve import resolve
 from pipeline.served_model.capabilities import capabilities
 from pipeline.store import Run, open_run
 from schemas.recipe_file import load_recipe
-from schemas.tables import Bands, Prompts, Rollouts, Verdicts
+from schemas.tables import Bands, PassRates, Prompts, Rollouts, Verdicts
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 N = 12
@@ -55,7 +55,7 @@ class Sums:
     def __init__(self, server: Any, folder: Path, more: str = "") -> None:
         self.server, self.folder, self.cuts, self.thinks = server, folder, False, False
         self.n_asked, self.lock = Counter[tuple[str, str, int]](), threading.Lock()
-        rows = [{"question": f"What is {k} + {100 - k}?", "answer": "100"} for k in range(N)]
+        rows = [{"question": f"What is {k} + {100 - k}?", "answer": "100", "equal": "number"} for k in range(N)]
         (folder / "sums.jsonl").write_text("\n".join(map(json.dumps, rows)))
         self.recipe = folder / "sums.toml"
         self.recipe.write_text((RECIPE + more).format(data=folder, url=server.url))
@@ -273,3 +273,51 @@ def test_what_a_recipe_lacks_is_said_in_a_line_and_nothing_is_written(
     assert len(ended.stderr.splitlines()) == 1
     assert not list((sums.folder / "run").glob("*"))
     assert sums.n_asked.total() == 0
+
+
+def test_votes_cannot_tell_what_a_stronger_model_solves(two_models: Sums, coldstart: Call) -> None:
+    columns = "{text='question', source_key='question', task={equality='equal'}}"
+    settings = ("sources.sums.verifier=majority", f"sources.sums.columns={columns}", "band.batch=8")
+    ended = two_models.run(coldstart, *settings)
+    assert ended.returncode == 2
+    assert "models.strong: there are prompts whose verifier is `majority`" in ended.stderr
+    assert two_models.n_asked.total() == 0
+
+
+# --- rules that need more than a recipe -------------------------------------------------------------------------------
+
+
+def test_edges_are_corrected_once_the_run_was_audited(sums: Sums, coldstart: Call) -> None:
+    corrected = "band.correct_verifiers=true"
+    assert sums.run(coldstart, more=("--limit", "1")).returncode == 3
+    assert coldstart("audit", "--run", sums.folder / "run").returncode == 0
+    run = sums.done(coldstart, corrected)
+    assert run.manifest(PassRates)["config"]["verifier_errors"][0][0] == "math"  # type: ignore[index]
+    assert sorted(rollouts(run)["rollout_id"]) == sums.wanted(run) == sums.wanted(run, corrected)
+
+
+def test_the_optimal_rule_goes_on_from_the_counts_of_another_run(sums: Sums, coldstart: Call) -> None:
+    run = sums.done(coldstart)
+    n_asked = sums.n_asked.total()
+    run.read(PassRates).select("prompt_id", "n_correct", "n_rated").write_ndjson(sums.folder / "pilot.jsonl")
+    optimal = ("band.rule=optimal", "band.pilot=pilot.jsonl", "band.as_good_as=8")
+    said = sums.run(coldstart, *optimal)
+    assert said.returncode == 0, said.stderr
+    assert f"The pilot has only {N} prompts" in said.stderr
+    assert sums.n_asked.total() - n_asked == rollouts(run).height - n_asked
+    assert sorted(rollouts(run)["rollout_id"]) == sums.wanted(run, *optimal)
+
+
+def test_batch_files_ask_both_models_and_for_guesses(two_models: Sums, coldstart: Call) -> None:
+    requests, answers, folder = two_models.folder / "q.jsonl", two_models.folder / "a.jsonl", two_models.folder / "run"
+    start, goes_on = [two_models.recipe, "--set", "keep.guesses=2"], ("generate", "--run", folder)
+    steps = []
+    while (emitted := coldstart(*goes_on[:1], *start, *goes_on[1:], "--emit-batch", requests)).returncode == 3:
+        steps += re.findall(r"samples of `([a-z ]+)` wait for", emitted.stderr)
+        asked = [json.loads(line) for line in requests.read_text().splitlines()]
+        bodies = [{"status_code": 200, "body": two_models.answer(line["body"], 0)[1]} for line in asked]
+        said = [{"custom_id": q["custom_id"], "response": r} for q, r in zip(asked, bodies, strict=True)]
+        answers.write_text("\n".join(map(json.dumps, said)))
+        assert coldstart(*goes_on[:1], *start, *goes_on[1:], "--ingest-batch", answers).returncode == 0
+    assert emitted.returncode == 0, emitted.stderr
+    assert set(steps) == {"generate samples", "generate strong samples", "generate guesses"}
