@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.prior import Floats, Prior, cross_fitted_priors, drawn_priors, region_masses
 from schemas.tables import REGIONS
+
+Bools = NDArray[np.bool_]
 
 GROUPS = ("decided", "capped", "all")
 FIGURES = ("error", "impure", "lost")
@@ -83,8 +86,7 @@ def expected_errors(rates: pl.DataFrame) -> pl.DataFrame:
     cells, n_prompts = _cells(rates)
     if n_prompts.sum() < MIN_PROMPTS:
         return cells.select(*CELL, "n_prompts", n_wrong=pl.lit(0.0)).clear()
-    called = cells["region"].to_numpy()[:, None] == np.array(TELLING)
-    n_right = (_expected(cells, n_prompts) * called).sum(axis=-1)
+    n_right = (_expected(cells, n_prompts) * _called(cells)).sum(axis=-1)
     return cells.select(*CELL, "n_prompts", n_wrong=pl.col("n_prompts") - pl.Series(n_right))
 
 
@@ -133,9 +135,9 @@ def _masses(priors: Prior, cells: pl.DataFrame) -> Floats:
     return masses
 
 
-def _row(cells: pl.DataFrame, is_own: Floats, expected: Floats, drawn: Floats) -> dict[str, Any]:
+def _row(cells: pl.DataFrame, is_own: Bools, expected: Floats, drawn: Floats) -> dict[str, Any]:
     """Numbers and figures of the cells that belong to a group."""
-    called = (cells["region"].to_numpy()[:, None] == np.array(TELLING))[is_own]
+    called = _called(cells)[is_own]
     sizes = cells["n_prompts"].to_numpy()[is_own]
     row: dict[str, Any] = {"n_prompts": int(sizes.sum()), "n_kept": int(sizes[called[:, IN_BAND]].sum())}
     told, spread = _shares(expected[is_own], called), _shares(drawn[:, is_own], called)
@@ -144,7 +146,12 @@ def _row(cells: pl.DataFrame, is_own: Floats, expected: Floats, drawn: Floats) -
     return row
 
 
-def _shares(really: Floats, called: Floats) -> Floats:
+def _called(cells: pl.DataFrame) -> Bools:
+    """Whether a cell is called too hard, in the band, too easy: (cells, 3)."""
+    return np.stack([(cells["region"] == region).to_numpy() for region in TELLING], axis=1)
+
+
+def _shares(really: Floats, called: Bools) -> Floats:
     """The FIGURES, from prompts by what they really are (..., cells, 3) and what each cell is called (cells, 3)."""
     right = (really * called).sum(axis=-1)
     kept = called[:, IN_BAND]
@@ -158,10 +165,13 @@ def _shares(really: Floats, called: Floats) -> Floats:
 
 
 def _with_interval(share: float, shares: Floats) -> tuple[float | None, float | None, float | None]:
-    """The share and the ends of its interval, which holds it; null where a share is of nothing."""
+    """The share and the ends of its interval, which holds it; null where a share is of nothing.
+
+    The ends are shares that were drawn, since what lies between two of a few prompts' shares cannot be.
+    """
     known = shares[np.isfinite(shares)]
     if not np.isfinite(share) or not known.size:
         return None, None, None
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(known, [tail, 1 - tail], method="weibull")
+    low, high = np.quantile(known, tail, method="lower"), np.quantile(known, 1 - tail, method="higher")
     return float(share), float(min(low, share)), float(max(high, share))

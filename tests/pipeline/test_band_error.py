@@ -4,7 +4,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from benchmarks.stated_error import actual, simulated
-from pipeline.band_error import FIGURES, MIN_PROMPTS, SCHEMA, stated_error
+from pipeline.band_error import FIGURES, MIN_PROMPTS, SCHEMA, expected_errors, stated_error
 from pipeline.prior import fit_prior, region_masses
 from pipeline.stopping import Rule
 
@@ -130,3 +130,11 @@ def test_enough_prompts_have_an_interval_that_holds_what_is_stated():
 def test_the_same_seed_states_the_same():
     run = run_of(u_shaped(200, 8))
     assert_frame_equal(stated_error(run, seed=3), stated_error(run, seed=3), rel_tol=0, abs_tol=0)
+
+
+def test_expected_errors_add_up_to_what_is_stated():
+    run = run_of(u_shaped(500, 9), Rule())
+    cells = expected_errors(run)
+    assert cells["n_prompts"].sum() == 500
+    assert cells["n_wrong"].sum() / 500 == pytest.approx(stated_error(run)["error"][-1])
+    assert expected_errors(run.head(MIN_PROMPTS - 1)).is_empty()
