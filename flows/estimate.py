@@ -12,7 +12,6 @@ import polars as pl
 from flows.console import duration, say, show_columns, show_frame
 from flows.pilot import ALL, KEPT, SAMPLED, Pilot
 from pipeline.intervals import wilson_interval
-from pipeline.operating import warnings_of
 from pipeline.planning import STRATEGIES
 from pipeline.resolve import RECORDED, Resolved
 from pipeline.spending import cost
@@ -96,9 +95,8 @@ def show_estimate(pilot: Pilot, resolved: Resolved, *, as_json: bool = False) ->
 
 
 def _notes(resolved: Resolved) -> Iterator[str]:
-    """What people should know of the recipe's band before it costs anything, and of what this leaves aside."""
+    """What an estimate leaves aside."""
     recipe = resolved.recipe
-    yield from warnings_of(Rule(**recipe.band.model_dump(), pilot_counts=resolved.pilot_counts))
     if recipe.band.correct_verifiers:
         yield "band.correct_verifiers: a dry run has no audit, so its band is uncorrected"
     if recipe.reuse:

@@ -49,11 +49,10 @@ from schemas.tables import Audits, Bands, Choices, Examples, PassRates, Plans, P
 def begin(run: Run, resolved: Resolved) -> None:
     """Publish what a killed process finished, and tie the run to its recipe; StoreError where it has another one.
 
-    In this order: a recipe may only be changed, and a prompt only be dropped, while there are no rollouts of it. What
-    people should know of its band before it costs anything is said first.
+    In this order: a recipe may only be changed, and a prompt only be dropped, while there are no rollouts of it.
+    RecipeError where its band needs an audit that is not there.
     """
-    for note in _notes(run, resolved):
-        say(note, err=True)
+    _rule(run, resolved)
     runner.recover(run, generate)
     runner.recover(run, verify)
     bind(run, resolved)
@@ -69,6 +68,8 @@ def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator
     rule = _rule(run, resolved)
     yield Step("collect", [lambda _: _collect(run, resolved)])
     _require_what_verifiers_need(run, resolved, rule)
+    for note in _notes(run, rule):
+        say(note, err=True)
     screening = screen.Config(**recipe.screen.model_dump(), verifiers=recipe.verifiers)
     yield _batch(run, screen, screening, extra=verifier_versions())
     yield from _sampling_loop(run, resolved, rule, spending, limit)
@@ -200,10 +201,9 @@ def _wanted_guesses(run: Run, resolved: Resolved) -> Wanted:
     return Wanted(target, "guesses", samples)
 
 
-def _notes(run: Run, resolved: Resolved) -> list[str]:
-    """What the band will and will not do, by the verifiers' own errors where they were audited."""
-    audited = {"verifier_errors": verifier_errors(run.read(Audits))}
-    return warnings_of(_rule(run, resolved).model_copy(update=audited))
+def _notes(run: Run, rule: Rule) -> list[str]:
+    """What to know of the band before it costs anything, by the verifiers' own errors where they were audited."""
+    return warnings_of(rule.model_copy(update={"verifier_errors": verifier_errors(run.read(Audits))}))
 
 
 def _sampled(run: Run, limit: int | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:

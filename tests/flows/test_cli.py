@@ -85,7 +85,7 @@ def test_what_a_killed_process_had_finished_belongs_to_its_recipe(
     shutil.rmtree(folder / "rollouts")
     with Journal(journal_folder(run, Rollouts), "shard") as journal:
         journal.write(rows[0])
-    refused(coldstart(*RUN, "--set", "band.low=0.2", "--run", folder), "another recipe", "band.low")
+    refused(coldstart(*RUN, "--set", "band.batch=4", "--run", folder), "another recipe", "band.batch")
     assert run.read(Rollouts).height == 1
 
 
@@ -370,8 +370,8 @@ def test_an_outcome_that_is_not_in_the_list(coldstart: Call, tmp_path: Path) -> 
 
 def test_a_run_folder_of_another_recipe(coldstart: Call, recorded_run: Path) -> None:
     data = DATA
-    done = coldstart("run", RECORDED, "--set", data, "--set", "band.low=0.2", "--run", recorded_run)
-    refused(done, "belongs to another recipe", "band.low was 0.1, now 0.2")
+    done = coldstart("run", RECORDED, "--set", data, "--set", "band.batch=4", "--run", recorded_run)
+    refused(done, "belongs to another recipe", "band.batch was 8, now 4")
 
 
 def test_before_the_first_rollout_any_setting_may_change(coldstart: Call, tmp_path: Path) -> None:
