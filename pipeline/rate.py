@@ -47,7 +47,8 @@ def rated(samples: pl.DataFrame, key: Sequence[str], rule: Rule, *, stop_rule: s
 def ledgers(samples: pl.DataFrame, key: Sequence[str], rule: Rule) -> pl.DataFrame:
     """A row a key, in any order: the nine counts, n_first_round, c_first_round, tokens_mean and tokens_per_correct."""
     counted = samples.lazy().with_columns(entry()).group_by(key).agg(*counts(), *_first_round(rule), *_tokens())
-    return counted.collect(engine="streaming")  # one pass: sums beside a key of one kind, no groups of row numbers
+    told = counted.with_columns(_token_means()).drop("tokens", "n", "c")
+    return told.collect(engine="streaming")  # one pass: sums beside a key of one kind, no groups of row numbers
 
 
 def decide(counted: pl.DataFrame, rule: Rule) -> pl.DataFrame:
@@ -99,10 +100,13 @@ def _first_round(rule: Rule) -> list[pl.Expr]:
 
 
 def _tokens() -> list[pl.Expr]:
-    """Mean tokens, and tokens for each correct rollout, over rollouts whose tokens were counted."""
+    """Tokens of a group, and over how many rollouts, right ones among them, they were counted."""
     tokens = pl.col("n_completion_tokens")
-    n_correct = (tokens.is_not_null() & (pl.col("entry") == CORRECT)).sum()
-    return [
-        tokens.mean().alias("tokens_mean"),
-        (tokens.cast(pl.Int64).sum() / pl.when(n_correct > 0).then(n_correct)).alias("tokens_per_correct"),
-    ]
+    is_correct = tokens.is_not_null() & (pl.col("entry") == CORRECT)
+    return [tokens.cast(pl.Int64).sum().alias("tokens"), tokens.count().alias("n"), is_correct.sum().alias("c")]
+
+
+def _token_means() -> list[pl.Expr]:
+    """Mean tokens, and tokens for each correct rollout; null where no rollout, or no correct one, has them."""
+    n, c = (pl.when(pl.col(name) > 0).then(name) for name in ("n", "c"))
+    return [(pl.col("tokens") / n).alias("tokens_mean"), (pl.col("tokens") / c).alias("tokens_per_correct")]
