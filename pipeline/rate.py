@@ -54,8 +54,9 @@ def ledgers(samples: pl.DataFrame, key: Sequence[str], rule: Rule) -> pl.DataFra
 def decide(counted: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     """Ledgers with n_rated, pass_rate, ci_low, ci_high, p_below, p_in, p_above, region and is_decided, row for row.
 
-    `counted` has the nine counts. The region is that of `stopping.regions`, read in the band of the row's `verifier` where its errors are to be
-    corrected; the rate is as counted. Where n_rated is 0 the region is `unmeasured` and every other number is null.
+    `counted` has the nine counts. The region is that of `stopping.regions`, read in the band of the row's `verifier`
+    where its errors are to be corrected; the rate is as counted. Where n_rated is 0 the region is `unmeasured` and
+    every other number is null.
     Each distinct pair of counts is worked out once.
     """
     keyed = counted.with_columns(n_rated=n_rated(rule).cast(pl.Int32))
