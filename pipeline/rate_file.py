@@ -43,8 +43,8 @@ def rate_rows(
 def n_used(samples: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     """How many samples of each prompt the stopping rule would have asked for: columns prompt_id and n_used.
 
-    `samples` has prompt_id, sample_index (from 0, no gaps), outcome and reason. The rule looks after each whole round and at
-    `max_samples`; where the samples end before it stops, all are used.
+    `samples` has prompt_id, sample_index (from 0, no gaps), outcome and reason. The rule looks after each whole round
+    and at `max_samples`; where the samples end before it stops, all are used.
     """
     rounds = (
         samples.filter(pl.col("sample_index") < rule.max_samples)
