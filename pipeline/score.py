@@ -1,7 +1,8 @@
 """Score plans by their results: the pass rate with a plan, beside that without one and with a plan of another prompt.
 
-A rate is over right and wrong answers; an undecided rollout (cut off, failed, unreadable) counts in none. All rates
-are of one executor, in the phase `search`: the pass rate of the screen is no baseline, since it chose the prompts.
+A rate is over rated answers, as the screen's is: a rollout that failed, is unreadable or was cut off counts in none,
+unless `band.truncated` calls what was cut off wrong. All rates are of one executor, in the phase `search`: the pass
+rate of the screen is no baseline, since it chose the prompts.
 
 The uplift of the best of several plans, chosen by the same samples, overstates what fresh samples would show: where 4
 plans of a prompt do nothing, 16 samples each let one of them `help`, by .2 to .3, for a quarter of the prompts at a
@@ -19,7 +20,6 @@ from pydantic import Field
 from scipy.special import betainc, betaln
 
 from pipeline.intervals import DECIMALS
-from pipeline.ledger import n_judged
 from schemas.recipe import Settings
 from schemas.tables import PassRates, Plans, PlanScores, Prompts, polars_schema
 
@@ -55,7 +55,7 @@ def run(prompts: pl.DataFrame, plans: pl.DataFrame, pass_rates: pl.DataFrame, co
     rates = (
         pass_rates.filter(generator_id=config.executor, phase=PHASE)
         .join(prompts, on=["prompt_id", "verifier"], how="semi")
-        .select("prompt_id", "plan_id", pl.col("arm").cast(pl.String), n=n_judged(), c="n_correct")
+        .select("prompt_id", "plan_id", pl.col("arm").cast(pl.String), n="n_rated", c="n_correct")
     )
     counted = plans.filter(status="parsed").select("plan_id", "prompt_id")
     counted = counted.join(_counts(rates, "execute", "plan_id"), on="plan_id")

@@ -26,7 +26,7 @@ P, Q, A, B, FOREIGN, EXECUTOR = (id_of(i) for i in (1, 2, 11, 12, 13, 20))
 def rates(arm: str, c: int, n: int, plan: str = "", prompt: str = P, **changed: Any) -> dict[str, Any]:
     undecided = {name: 0 for name in PassRates.columns() if name.startswith("n_")}
     key = {"prompt_id": prompt, "generator_id": EXECUTOR, "verifier": "math", "arm": arm, "plan_id": plan}
-    counts = {**undecided, "n_correct": c, "n_incorrect": n - c}
+    counts = {**undecided, "n_correct": c, "n_incorrect": n - c, "n_rated": n}
     return {**key, "phase": "search", **counts, "region": "in_band", "is_decided": True, "stop_rule": "r"} | changed
 
 
@@ -72,6 +72,12 @@ def test_undecided_rollouts_count_nowhere() -> None:
     rows = trial((12, 16), (4, 16), (4, 16))
     rows[0] |= {"n_truncated": 5, "n_generation_error": 7}
     assert scored(rows).select("n_execute", "c_execute").row(0) == (16, 12)
+
+
+def test_what_was_cut_off_counts_as_the_pass_rates_count_it() -> None:
+    rows = trial((12, 16), (4, 16), (4, 16))
+    rows[0] |= {"n_truncated": 5, "n_rated": 21}
+    assert scored(rows).select("n_execute", "c_execute").row(0) == (21, 12)
 
 
 def test_a_plan_without_a_verdict_is_there_and_undecided() -> None:
