@@ -1,7 +1,7 @@
 -- The counts of a plan's score equal those of the pass rates of its prompt, its executor and its phase.
 -- Waits until the run is done: its tables are brought level one after the other.
 WITH judged AS (
-    SELECT pass_rates.prompt_id, generator_id, phase, arm, plan_id, n_correct + n_incorrect AS n, n_correct AS c
+    SELECT pass_rates.prompt_id, generator_id, phase, arm, plan_id, n_rated AS n, n_correct AS c
     FROM pass_rates
     JOIN prompts ON prompts.prompt_id = pass_rates.prompt_id AND prompts.verifier = pass_rates.verifier
 ),

@@ -246,6 +246,7 @@ def test_a_consistent_run_whose_plans_were_tried_breaks_no_claim() -> None:
         ("placebos_show_a_plan_of_another_prompt", _set("prompts", 3, group_id=P)),
         ("placebos_show_a_plan_of_another_prompt", _set("rollouts", 11, plan_id="")),
         ("plan_scores_count_the_pass_rates", _set("pass_rates", 5, n_correct=1, n_incorrect=0, pass_rate=1.0)),
+        ("plan_scores_count_the_pass_rates", _set("pass_rates", 5, n_rated=2)),
         ("plan_scores_count_the_pass_rates", _set("plan_scores", 0, n_guess=1)),
     ],
 )
