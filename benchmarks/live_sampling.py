@@ -16,10 +16,10 @@ import polars as pl
 from flows.steps import begin, steps
 from pipeline.ledger import entry
 from pipeline.lock import locked
-from pipeline.pilot_counts import pilot_counts
+from pipeline.pass_rates.pilot_counts import pilot_counts
+from pipeline.pass_rates.stopping import Rule
 from pipeline.rate_file import n_used, rate_rows
 from pipeline.resolve import resolve
-from pipeline.stopping import Rule
 from pipeline.store import open_run
 from pipeline.verify import latest
 from schemas.recipe_file import load_recipe

@@ -16,8 +16,8 @@ import polars as pl
 
 from pipeline import rate
 from pipeline.ledger import COUNTS, ENTRIES, counts, entry
+from pipeline.pass_rates.stopping import PilotCount, Rule
 from pipeline.sampling import stopped
-from pipeline.stopping import PilotCount, Rule
 from schemas.tables import OUTCOMES
 
 ROUNDS = 3

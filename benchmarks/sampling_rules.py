@@ -17,11 +17,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.real_data import markdown
-from pipeline.course import log_choose, log_moments
-from pipeline.operating import characteristics
-from pipeline.pilot_counts import PilotCount
-from pipeline.prior import JEFFREYS, Floats, Prior, beta_prior, mean_rates, region_masses
-from pipeline.stopping import Rule, optimal_plan, pilot_prior, regions, stops
+from pipeline.pass_rates.course import log_choose, log_moments
+from pipeline.pass_rates.operating import characteristics
+from pipeline.pass_rates.pilot_counts import PilotCount
+from pipeline.pass_rates.prior import JEFFREYS, Floats, Prior, beta_prior, mean_rates, region_masses
+from pipeline.pass_rates.stopping import Rule, optimal_plan, pilot_prior, regions, stops
 
 Ints = NDArray[np.int64]
 TASKS = ("input", "output")

@@ -11,9 +11,9 @@ from itertools import product
 import numpy as np
 import polars as pl
 
-from pipeline.band_error import FIGURES, GROUPS, stated_error
-from pipeline.prior import Floats
-from pipeline.stopping import Rule, regions, stops
+from pipeline.pass_rates.band_error import FIGURES, GROUPS, stated_error
+from pipeline.pass_rates.prior import Floats
+from pipeline.pass_rates.stopping import Rule, regions, stops
 
 N_RUNS = 200
 SIZES = (300, 2000)

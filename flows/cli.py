@@ -43,7 +43,7 @@ for verb in (generate, report, verify, audit, rate, plan_sampling, dedup):
 @cli.command()
 @click.option("--run", "run_url", metavar="DIR", default="data/runs/demo", show_default=True, help="Run folder.")
 def demo(run_url: str) -> None:
-    """Curate puzzles with the embedded model and show what came out."""
+    """Curate puzzles with the embedded model; show what comes out."""
     from flows.demo import show_examples
     from pipeline.store import open_run
 
@@ -129,7 +129,7 @@ def funnel(run_url: str, as_json: bool) -> None:
 @run_option
 @json_option
 def check(run_url: str, as_json: bool) -> None:
-    """Test what a run claims: keys, foreign keys, counts, decisions.
+    """Test what a run claims: keys, counts, decisions.
 
     Exit code 1 where a claim is broken.
     """
@@ -194,7 +194,7 @@ def sql(query: str, run_url: str, as_json: bool) -> None:
 @click.argument("table")
 @run_option
 def retry(table: str, run_url: str) -> None:
-    """Set failed rows aside, so that the next run owes them again.
+    """Set failed rows aside: the next run owes them again.
 
     TABLE is rollouts or verdicts.
     """
@@ -215,7 +215,7 @@ def retry(table: str, run_url: str) -> None:
 @click.option("--format", "format_", default="sft", show_default=True, help="Exporter, such as sft.")
 @click.option("--to", required=True, metavar="DIR", help="Folder or URL to write the data set to.")
 def export(run_url: str, format_: str, to: str) -> None:
-    """Write the examples of a run as a data set that trainers load."""
+    """Write a run's examples as a data set that trainers load."""
     from flows.console import say
     from flows.reports import recipe_of
     from flows.steps import export_examples

@@ -12,10 +12,10 @@ import polars as pl
 from flows.console import duration, say, show_columns, show_frame
 from flows.pilot import ALL, KEPT, SAMPLED, Pilot
 from pipeline.intervals import wilson_interval
+from pipeline.pass_rates.stopping import Rule
 from pipeline.planning import STRATEGIES
 from pipeline.resolve import RECORDED, Resolved
 from pipeline.spending import cost
-from pipeline.stopping import Rule
 from schemas.recipe import Recipe
 
 TOKENS = ("n_prompt_tokens", "n_completion_tokens")

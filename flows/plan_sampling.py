@@ -9,7 +9,7 @@ from flows.console import say, show_frame
 if TYPE_CHECKING:
     import polars as pl
 
-    from pipeline.stopping import Rule
+    from pipeline.pass_rates.stopping import Rule
 
 PUBLISHED = (0.25, 0.19)
 """The Beta distribution that fits Skywork-OR1's shares for a 7B model: 21.4 % of 0 and 32.4 % of 16 of 16 right."""
@@ -33,7 +33,7 @@ def plan_sampling(pilot: str | None, beta: tuple[float, float] | None, as_json: 
     error: of all prompts, in the wrong region; impure: of those called in band, not in it; lost: of those in band, not
     called so. Pass rates come from a pilot or a Beta distribution; with neither, from what is published on a 7B model.
     """
-    from pipeline.operating import warnings_of
+    from pipeline.pass_rates.operating import warnings_of
 
     if pilot is not None and beta is not None:
         raise click.UsageError("--pilot and --beta both say how pass rates are spread; give one")
@@ -55,7 +55,7 @@ def _known(pilot: str | None, beta: tuple[float, float] | None) -> dict[str, Any
     """What pass rates are known from, as fields of a rule."""
     import math
 
-    from pipeline.pilot_counts import read_pilot
+    from pipeline.pass_rates.pilot_counts import read_pilot
 
     if pilot is not None:
         return {"pilot_counts": read_pilot(pilot)}
@@ -68,7 +68,7 @@ def _chosen(band: dict[str, Any], known: dict[str, Any]) -> "Rule":
     """The options as rule `optimal`; RecipeError where they are no band."""
     from pydantic import ValidationError
 
-    from pipeline.stopping import Rule
+    from pipeline.pass_rates.stopping import Rule
     from schemas.errors import RecipeError
     from schemas.recipe_file import explain
 
@@ -80,7 +80,7 @@ def _chosen(band: dict[str, Any], known: dict[str, Any]) -> "Rule":
 
 def _rules(chosen: "Rule") -> list["Rule"]:
     """The rules of the table: fixed ones up to the cap, and the others."""
-    from pipeline.optimal import MAX_SAMPLES
+    from pipeline.pass_rates.optimal import MAX_SAMPLES
 
     cap = chosen.max_samples
     sizes = [*(n for n in (8, 16, 32, 64, 128) if n < cap), cap]
@@ -93,8 +93,8 @@ def _table(rules: list["Rule"], chosen: "Rule") -> "pl.DataFrame":
     """A row a rule; samples, and tokens where they are known, also in relation to the fixed rule at the cap."""
     import polars as pl
 
-    from pipeline.operating import characteristics
-    from pipeline.pilot_counts import sample_tokens
+    from pipeline.pass_rates.operating import characteristics
+    from pipeline.pass_rates.pilot_counts import sample_tokens
 
     nature = chosen.prior()
     tokens = sample_tokens(chosen.pilot_counts, nature)

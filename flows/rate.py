@@ -9,7 +9,7 @@ from flows.file_verbs import output_option, write_counted
 if TYPE_CHECKING:
     import polars as pl
 
-    from pipeline.stopping import PilotCount, Rule
+    from pipeline.pass_rates.stopping import PilotCount, Rule
 
 share = click.FloatRange(0, 1)
 count = click.IntRange(min=1)
@@ -77,8 +77,8 @@ def _rule(*, false_negatives: float, false_positives: float, pilot: str, **band:
     """The rule that the options describe, its band where this verifier shows it; RecipeError where they do not fit."""
     from pydantic import ValidationError
 
-    from pipeline.corrected_band import for_verifier
-    from pipeline.stopping import Rule
+    from pipeline.pass_rates.corrected_band import for_verifier
+    from pipeline.pass_rates.stopping import Rule
     from schemas.errors import RecipeError
     from schemas.recipe_file import explain
 
@@ -95,7 +95,7 @@ def _rule(*, false_negatives: float, false_positives: float, pilot: str, **band:
 def _counts(pilot: str) -> "tuple[PilotCount, ...]":
     if not pilot:
         return ()
-    from pipeline.pilot_counts import read_pilot
+    from pipeline.pass_rates.pilot_counts import read_pilot
 
     return read_pilot(pilot, pilot)
 
@@ -105,7 +105,7 @@ def _tell(rates: "pl.DataFrame", rule: "Rule") -> None:
     import polars as pl
 
     from flows.console import say
-    from pipeline.band_error import MIN_PROMPTS, stated_error
+    from pipeline.pass_rates.band_error import MIN_PROMPTS, stated_error
 
     if n_truncated := rates["n_truncated"].sum():
         say(f"{n_truncated} truncated, counted as {rule.truncated}")

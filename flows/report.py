@@ -7,7 +7,7 @@ import click
 if TYPE_CHECKING:
     import polars as pl
 
-    from pipeline.difficulty import Difficulty
+    from pipeline.figures.difficulty import Difficulty
     from pipeline.store import Run
 
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", metavar="FOLDER", help="Write pictures (SVG and PNG) and their numbers (CSV) there.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line, for machines.")
 def report(run_url: str, output: str | None, as_json: bool) -> None:
-    """How wrong the band of a run is, and what it cost to measure.
+    """How wrong a run's band is, and what it cost to measure.
 
     The stated error (decided prompts and capped ones apart), samples by region beside a fixed number, and pass@k of
     the first round. FOLDER, or an earlier report there, is written whole or not at all.
@@ -43,7 +43,7 @@ def report(run_url: str, output: str | None, as_json: bool) -> None:
 
 def _difficulty(run: "Run", settings: dict[str, Any]) -> "Difficulty":
     """From no more columns than it takes."""
-    from pipeline.difficulty import difficulty_of
+    from pipeline.figures.difficulty import difficulty_of
     from schemas.tables import Audits, PassRates, Prompts, Rollouts, Screened, Verdicts
 
     tables = {
@@ -60,8 +60,8 @@ def _difficulty(run: "Run", settings: dict[str, Any]) -> "Difficulty":
 def _write(output: str, name: str, difficulty: "Difficulty") -> None:
     """The folder: every picture and its numbers, and a README.md that shows them with what they say."""
     from pipeline.card_difficulty import report_told
+    from pipeline.figures.pictures import draw, is_figure
     from pipeline.folder import README, replace_folder
-    from pipeline.pictures import draw, is_figure
 
     pictures = draw(difficulty)
     files = {name: content for each in pictures for name, content in each.files("svg", "png").items()}

@@ -32,13 +32,13 @@ from pipeline import (
     verify,
 )
 from pipeline.bound import bind
-from pipeline.corrected_band import verifier_errors
 from pipeline.evidence import gather
 from pipeline.judging import JUDGE
-from pipeline.operating import warnings_of
+from pipeline.pass_rates.corrected_band import verifier_errors
+from pipeline.pass_rates.operating import warnings_of
+from pipeline.pass_rates.stopping import Rule
 from pipeline.resolve import RECORDED, Model, Resolved
 from pipeline.spending import Spending, spending_of
-from pipeline.stopping import Rule
 from pipeline.store import Run
 from schemas.errors import RecipeError
 from schemas.recipe import Export, Recipe

@@ -13,11 +13,11 @@ import polars as pl
 from pipeline.card_difficulty import band_told, difficulty_section
 from pipeline.error_rates import FALSE_NEGATIVE, FALSE_POSITIVE
 from pipeline.evidence import Evidence
+from pipeline.figures.pictures import Picture
 from pipeline.folder import GENERATED
 from pipeline.funnel import UNKNOWN
 from pipeline.hostile import escaped, one_line
 from pipeline.markdown import MAX_CELL, code_span, fenced, section, table, with_intervals
-from pipeline.pictures import Picture
 from schemas.tables import Examples
 
 SPLITS = ("train", "validation")

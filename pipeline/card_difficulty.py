@@ -5,12 +5,12 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.difficulty import Difficulty
 from pipeline.evidence import Evidence
+from pipeline.figures.difficulty import Difficulty
+from pipeline.figures.pictures import Picture
 from pipeline.folder import GENERATED
 from pipeline.hostile import escaped, one_line
 from pipeline.markdown import MAX_CELL, code_span, fenced, table, with_intervals
-from pipeline.pictures import Picture
 
 BAR_WIDTH = 40
 RULES = {

@@ -11,8 +11,8 @@ from pipeline.agreement_rates import agreement
 from pipeline.audit import judge_beside_rules
 from pipeline.blobs import read_version
 from pipeline.bound import RECIPE_FILE
-from pipeline.difficulty import Difficulty, difficulty_of
 from pipeline.error_rates import RULE, error_rates, known_answer_rates
+from pipeline.figures.difficulty import Difficulty, difficulty_of
 from pipeline.funnel import Tables, funnel, n_uncertain, solved_rollouts
 from pipeline.intervals import Z_95
 from pipeline.score import difference_se

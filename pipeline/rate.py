@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipeline.corrected_band import by_verifier
 from pipeline.intervals import wilson_interval
 from pipeline.ledger import CORRECT, counts, entry, is_rated, n_rated
-from pipeline.stopping import Rule, regions
+from pipeline.pass_rates.corrected_band import by_verifier
+from pipeline.pass_rates.stopping import Rule, regions
 from pipeline.verify import latest
 from schemas.errors import SchemaError
 from schemas.messages import short

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 
 from pipeline import plugins
 from pipeline.bound import stored_recipe
-from pipeline.corrected_band import verifier_errors
-from pipeline.pilot_counts import read_pilot
+from pipeline.pass_rates.corrected_band import verifier_errors
+from pipeline.pass_rates.pilot_counts import read_pilot
+from pipeline.pass_rates.stopping import PilotCount, Rule
 from pipeline.sources import Prompt
-from pipeline.stopping import PilotCount, Rule
 from pipeline.store import open_run
 from pipeline.template import Template, load_template
 from schemas.errors import RecipeError, StoreError

@@ -9,9 +9,9 @@ from hashlib import sha256
 
 import polars as pl
 
-from pipeline.corrected_band import by_verifier
 from pipeline.ledger import n_rated, n_samples
-from pipeline.stopping import STATE, Rule, stops
+from pipeline.pass_rates.corrected_band import by_verifier
+from pipeline.pass_rates.stopping import STATE, Rule, stops
 from schemas.ids import NONE, canonical_json
 from schemas.tables import Rollouts, polars_schema
 

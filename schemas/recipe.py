@@ -1,8 +1,8 @@
 """Recipes: the settings of a run, as pydantic models that are also the run form in the Prefect UI.
 
-Identity fields (sources, models, samples in a round) decide which run folder a recipe belongs to; fields marked `mutable`
-may change between two commands on one folder. `[sources.NAME]` and `[models.ROLE]` name a plug-in in `kind`; their
-other fields belong to that plug-in and are checked by its own `Config`, and so are those of `[verifiers.NAME]`.
+Identity fields (sources, models, the size of a round) decide which run folder a recipe belongs to; fields marked
+`mutable` may change between two commands on one folder. `[sources.NAME]` and `[models.ROLE]` name a plug-in in `kind`;
+their other fields belong to that plug-in and are checked by its own `Config`, and so are those of `[verifiers.NAME]`.
 """
 
 from typing import Annotated, Any, Literal
@@ -222,7 +222,8 @@ class Recipe(Settings):
     budget: Budget = Budget()
     work: Work = Work()
     reuse: list[str] = mutable(
-        [], "Run folders whose rollouts are taken where prompt, model, template and settings are the same."
+        [], "Run folders, seen from where the command is run, whose rollouts are taken where they are the very samples owed: of "
+        "the same prompt, model, template and settings."
     )
 
     @model_validator(mode="after")

@@ -173,9 +173,7 @@ class PassRates(dy.Schema):
     n_timeout = _count("Undecided: the verifier ran out of time.")
     n_generation_error = _count("Undecided: generation failed.")
     n_not_run = _count("Undecided: the sample was never produced.")
-    n_rated = _count(
-        "The denominator: n_correct + n_incorrect, and n_truncated where `band.truncated` is `incorrect`."
-    )
+    n_rated = _count("The denominator: n_correct + n_incorrect, and n_truncated where `band.truncated` is `incorrect`.")
     pass_rate = _share("n_correct / n_rated; null where that is 0/0.", nullable=True)
     ci_low = _share("Lower end of the Wilson interval at the confidence of the band.", nullable=True)
     ci_high = _share("Upper end of the Wilson interval.", nullable=True)

@@ -14,11 +14,11 @@ import polars as pl
 from benchmarks.served_model.task import MODEL, N_TOKENS, Timed, problems
 from flows.row_wise import Wanted, generate_owed
 from pipeline import collect, runner, sampling, store
+from pipeline.pass_rates.stopping import Rule
 from pipeline.resolve import Resolved, resolve
 from pipeline.served_model import client  # noqa: F401  imports are no part of what is timed
 from pipeline.sources import Prompt
 from pipeline.spending import spending_of
-from pipeline.stopping import Rule
 from pipeline.store import Run
 from schemas.recipe import Recipe
 from schemas.tables import PassRates, Prompts, Rollouts, frame_of

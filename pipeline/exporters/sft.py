@@ -11,8 +11,8 @@ from pydantic import Field
 
 from pipeline.card import SPLITS, render_card
 from pipeline.evidence import Evidence
+from pipeline.figures.pictures import can_draw, draw, is_figure
 from pipeline.folder import README, replace_folder
-from pipeline.pictures import can_draw, draw, is_figure
 from schemas.errors import InputError
 from schemas.recipe import Settings
 

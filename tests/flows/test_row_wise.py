@@ -9,10 +9,10 @@ import pytest
 
 from flows.row_wise import Step, Wanted, generate_owed, owed_of, verify_owed
 from pipeline import collect, runner, sampling, store
+from pipeline.pass_rates.stopping import Rule
 from pipeline.resolve import Resolved, resolve
 from pipeline.sources import Prompt
 from pipeline.spending import Spending
-from pipeline.stopping import Rule
 from pipeline.store import Run
 from schemas.errors import RecipeError, WorkOwed
 from schemas.recipe import Budget, Recipe

@@ -6,11 +6,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.band_error import SCHEMA
 from pipeline.card_difficulty import band_told, difficulty_section, report_told
-from pipeline.difficulty import ROLE, Difficulty
 from pipeline.evidence import Evidence, evidence_of
-from pipeline.pictures import Picture
+from pipeline.figures.difficulty import ROLE, Difficulty
+from pipeline.figures.pictures import Picture
+from pipeline.pass_rates.band_error import SCHEMA
 from schemas.recipe import Band
 from schemas.tables import REGIONS, TABLES, table_name
 

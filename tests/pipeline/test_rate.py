@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline import rate
 from pipeline.ledger import COUNTS, ENTRIES, UNDECIDED_COUNTS
-from pipeline.stopping import Rule
+from pipeline.pass_rates.stopping import Rule
 from schemas.errors import SchemaError
 from schemas.ids import content_id
 from schemas.tables import PassRates, Rollouts, Verdicts, frame_of, polars_schema

@@ -15,8 +15,8 @@ from polars.testing import assert_frame_equal
 from scipy.stats import beta
 
 from pipeline.ledger import COUNTS, ENTRIES
+from pipeline.pass_rates.stopping import Rule, regions, stops
 from pipeline.rate_file import rate_rows
-from pipeline.stopping import Rule, regions, stops
 from pipeline.verifiers import UNDECIDED_REASONS
 from schemas.errors import SchemaError
 from schemas.tables import PassRates

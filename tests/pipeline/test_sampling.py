@@ -8,9 +8,9 @@ from polars.testing import assert_frame_equal
 
 from pipeline import rate
 from pipeline.ledger import COUNTS
+from pipeline.pass_rates.stopping import Rule
 from pipeline.rate_file import rate_rows
 from pipeline.sampling import wanted
-from pipeline.stopping import Rule
 from schemas.ids import content_id, rollout_id
 from schemas.tables import PassRates, Prompts, Rollouts, Screened, Verdicts, frame_of
 

@@ -22,7 +22,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "datasets": ("pipeline/sources/hub.py",),
     "duckdb": ("pipeline/query.py",),
     "jinja2": ("pipeline/local_model/chat_template.py",),
-    "matplotlib": ("pipeline/drawing.py", "pipeline/pictures.py"),
+    "matplotlib": ("pipeline/figures/drawing.py", "pipeline/figures/pictures.py"),
     "prefect": ("flows/",),
     "prefect_ray": ("flows/",),
     "ray": ("pipeline/generators/",),

@@ -12,9 +12,9 @@ import fsspec
 import polars as pl
 import pytest
 
-from pipeline.difficulty import ROLE
 from pipeline.evidence import evidence_of
 from pipeline.exporters.sft import Config, export
+from pipeline.figures.difficulty import ROLE
 from schemas.errors import InputError, StoreError
 from schemas.tables import TABLES, Examples, frame_of, table_name
 

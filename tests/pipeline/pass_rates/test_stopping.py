@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.prior import JEFFREYS, region_masses
-from pipeline.stopping import Rule, optimal_plan, regions, stops
+from pipeline.pass_rates.prior import JEFFREYS, region_masses
+from pipeline.pass_rates.stopping import Rule, optimal_plan, regions, stops
 from schemas.errors import RecipeError
 
 PILOT = ((8, 0, 40, None), (8, 2, 10, None), (8, 5, 12, None), (8, 8, 60, None))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.difficulty import ANSWERS, TRUNCATED, Difficulty
-from pipeline.drawing import (
+from pipeline.figures.difficulty import ANSWERS, TRUNCATED, Difficulty
+from pipeline.figures.drawing import (
     ANSWER_STYLES,
     MUTED,
     REGION_COLOURS,

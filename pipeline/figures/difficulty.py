@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.band_error import CELL, expected_errors, stated_error
-from pipeline.corrected_band import for_verifier, verifier_errors
 from pipeline.intervals import Z_95, pass_at_k
 from pipeline.ledger import n_samples
-from pipeline.stopping import Rule
+from pipeline.pass_rates.band_error import CELL, expected_errors, stated_error
+from pipeline.pass_rates.corrected_band import for_verifier, verifier_errors
+from pipeline.pass_rates.stopping import Rule
 from pipeline.verify import latest
 from schemas.ids import NONE
 from schemas.recipe import Band

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.difficulty import Difficulty, difficulty_of
+from pipeline.figures.difficulty import Difficulty, difficulty_of
 from schemas.tables import TABLES, Audits, PassRates, Prompts, Rollouts, Screened, Verdicts, frame_of, table_name
 
 TARGET, STRONG = "1" * 32, "2" * 32

@@ -4,9 +4,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from benchmarks.stated_error import actual, simulated
-from pipeline.band_error import FIGURES, MIN_PROMPTS, SCHEMA, expected_errors, stated_error
-from pipeline.prior import fit_prior, region_masses
-from pipeline.stopping import Rule
+from pipeline.pass_rates.band_error import FIGURES, MIN_PROMPTS, SCHEMA, expected_errors, stated_error
+from pipeline.pass_rates.prior import fit_prior, region_masses
+from pipeline.pass_rates.stopping import Rule
 
 FIXED_8 = Rule(rule="fixed", max_samples=8)
 N_RUNS = 60

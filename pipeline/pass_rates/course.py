@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, gammaln, logsumexp
 
-from pipeline.prior import JEFFREYS, Floats, Prior, mean_rates, region_masses
+from pipeline.pass_rates.prior import JEFFREYS, Floats, Prior, mean_rates, region_masses
 
 Bools = NDArray[np.bool_]
 Policy = dict[int, Bools]

@@ -16,10 +16,10 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from pipeline import optimal
-from pipeline.course import Sampling
-from pipeline.pilot_counts import PilotCount, sample_tokens
-from pipeline.prior import JEFFREYS, Prior, beta_prior, fit_prior, region_masses
+from pipeline.pass_rates import optimal
+from pipeline.pass_rates.course import Sampling
+from pipeline.pass_rates.pilot_counts import PilotCount, sample_tokens
+from pipeline.pass_rates.prior import JEFFREYS, Prior, beta_prior, fit_prior, region_masses
 from schemas.errors import RecipeError
 from schemas.recipe import Band
 from schemas.tables import REGIONS

@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.error_rates import GOLD, LABEL, NEAR_MISS, RULE
 from pipeline.ledger import n_judged
-from pipeline.stopping import Rule, VerifierErrors
+from pipeline.pass_rates.stopping import Rule, VerifierErrors
 from schemas.errors import RecipeError
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.optimize import check_grad
 
-from pipeline.smooth_weights import _log_posterior, _penalties, _slopes, draws, most_probable, weights_of
+from pipeline.pass_rates.smooth_weights import _log_posterior, _penalties, _slopes, draws, most_probable, weights_of
 
 LIKELIHOOD = np.array([[1.0, 0.6, 0.2, 0.9], [0.5, 1.0, 0.5, 0.1], [0.1, 0.6, 1.0, 0.01]])
 N_PROMPTS = np.array([40.0, 20.0, 10.0])

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline import difficulty, pictures
-from pipeline.difficulty import ROLE, Difficulty
-from pipeline.drawing import DPI, PANEL_HEIGHT, WIDTH, drawable
-from pipeline.pictures import KINDS, Picture, can_draw, draw, is_figure
+from pipeline.figures import difficulty, pictures
+from pipeline.figures.difficulty import ROLE, Difficulty
+from pipeline.figures.drawing import DPI, PANEL_HEIGHT, WIDTH, drawable
+from pipeline.figures.pictures import KINDS, Picture, can_draw, draw, is_figure
 from schemas.errors import InputError
 from schemas.recipe import Band
 from schemas.tables import REGIONS

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.operating import called_in_band, characteristics, endings, warnings_of
-from pipeline.prior import beta_prior, draw_rates
-from pipeline.stopping import Rule, regions, stops
+from pipeline.pass_rates.operating import called_in_band, characteristics, endings, warnings_of
+from pipeline.pass_rates.prior import beta_prior, draw_rates
+from pipeline.pass_rates.stopping import Rule, regions, stops
 from schemas.errors import RecipeError
 
 SKYWORK = beta_prior(0.25, 0.19)

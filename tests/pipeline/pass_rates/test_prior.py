@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta as beta_distribution
 
-from pipeline.prior import (
+from pipeline.pass_rates.prior import (
     JEFFREYS,
     beta_prior,
     cross_fitted_priors,

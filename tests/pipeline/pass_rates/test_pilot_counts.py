@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.pilot_counts import pilot_counts, read_pilot, sample_tokens
-from pipeline.prior import beta_prior
+from pipeline.pass_rates.pilot_counts import pilot_counts, read_pilot, sample_tokens
+from pipeline.pass_rates.prior import beta_prior
 from schemas.errors import SchemaError
 
 FLAT = beta_prior(1, 1)

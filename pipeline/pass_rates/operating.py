@@ -12,9 +12,9 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from pipeline.course import log_choose, log_moments
-from pipeline.prior import Floats, Prior, mean_rates, region_masses
-from pipeline.stopping import Rule, optimal_plan, regions, stops
+from pipeline.pass_rates.course import log_choose, log_moments
+from pipeline.pass_rates.prior import Floats, Prior, mean_rates, region_masses
+from pipeline.pass_rates.stopping import Rule, optimal_plan, regions, stops
 
 BELOW_IN_ABOVE = ("too_hard", "in_band", "too_easy")
 """Regions in the order of their masses."""

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import rate
-from pipeline.corrected_band import for_verifier, seen_rate, verifier_errors
 from pipeline.ledger import COUNTS
+from pipeline.pass_rates.corrected_band import for_verifier, seen_rate, verifier_errors
+from pipeline.pass_rates.stopping import Rule
 from pipeline.sampling import stopped
-from pipeline.stopping import Rule
 from schemas.errors import RecipeError
 from schemas.tables import Audits, frame_of
 

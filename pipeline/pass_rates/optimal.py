@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.course import Bools, Course, Outlook, Policy, Sampling
-from pipeline.prior import Floats
+from pipeline.pass_rates.course import Bools, Course, Outlook, Policy, Sampling
+from pipeline.pass_rates.prior import Floats
 
 MAX_SAMPLES = 256
 """The highest cap: what is worked out before the first sample grows with its square."""

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.prior import Floats, Prior, cross_fitted_priors, drawn_priors, region_masses
+from pipeline.pass_rates.prior import Floats, Prior, cross_fitted_priors, drawn_priors, region_masses
 from schemas.tables import REGIONS
 
 Bools = NDArray[np.bool_]

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.special import betainc, betaln
 
 from pipeline.intervals import DECIMALS
-from pipeline.smooth_weights import SMOOTHNESS, Floats, draws, most_probable, weights_of
+from pipeline.pass_rates.smooth_weights import SMOOTHNESS, Floats, draws, most_probable, weights_of
 
 N_BETAS = 48
 """Betas that are mixed, spread evenly over arcsin(sqrt(rate)), where counts are equally sure everywhere."""
@@ -60,8 +60,8 @@ JEFFREYS = beta_prior(0.5, 0.5)
 def fit_prior(counts: pl.DataFrame) -> Prior:
     """The prior that is most probable given counts: columns n (rated samples), c (right ones) and n_prompts with both.
 
-    How smooth it is is what makes the counts most probable (`pipeline/smooth_weights.py`). Prompts with n = 0 say
-    nothing; without any others all weights are even.
+    How smooth it is is what makes the counts most probable (`pipeline/pass_rates/smooth_weights.py`). Prompts with
+    n = 0 say nothing; without any others all weights are even.
 
     >>> pilot = pl.DataFrame({"n": [16, 16, 16], "c": [0, 8, 16], "n_prompts": [400, 200, 400]})
     >>> fit_prior(pilot).shares(0.1, 0.9).round(1).tolist()

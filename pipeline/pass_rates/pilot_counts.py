@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipeline.prior import Prior, mean_rates
+from pipeline.pass_rates.prior import Prior, mean_rates
 from pipeline.rows import read_rows, require_column, require_valid
 from schemas.errors import SchemaError
 from schemas.tables import OUTCOMES

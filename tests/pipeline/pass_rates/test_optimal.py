@@ -5,11 +5,11 @@ from itertools import product
 import numpy as np
 import pytest
 
-from pipeline.course import Course, Sampling
-from pipeline.operating import characteristics
-from pipeline.optimal import CAUTION, plan
-from pipeline.prior import JEFFREYS, Prior, beta_prior, mean_rates, region_masses
-from pipeline.stopping import Rule, optimal_plan
+from pipeline.pass_rates.course import Course, Sampling
+from pipeline.pass_rates.operating import characteristics
+from pipeline.pass_rates.optimal import CAUTION, plan
+from pipeline.pass_rates.prior import JEFFREYS, Prior, beta_prior, mean_rates, region_masses
+from pipeline.pass_rates.stopping import Rule, optimal_plan
 
 SKYWORK = beta_prior(0.25, 0.19)
 BANDS = [(0.1, 0.9), (0.2, 0.8), (0.0, 0.6)]

@@ -1,0 +1,1 @@
+"""Figures of a run: how difficult its prompts were, as tables and as pictures."""
