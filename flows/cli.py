@@ -43,7 +43,7 @@ for verb in (generate, report, verify, audit, rate, plan_sampling, dedup):
 @cli.command()
 @click.option("--run", "run_url", metavar="DIR", default="data/runs/demo", show_default=True, help="Run folder.")
 def demo(run_url: str) -> None:
-    """Curate puzzles with the embedded model; show what comes out."""
+    """Curate puzzles with the embedded model, and show them."""
     from flows.demo import show_examples
     from pipeline.store import open_run
 

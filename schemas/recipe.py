@@ -222,8 +222,9 @@ class Recipe(Settings):
     budget: Budget = Budget()
     work: Work = Work()
     reuse: list[str] = mutable(
-        [], "Run folders, seen from where the command is run, whose rollouts are taken where they are the very samples owed: of "
-        "the same prompt, model, template and settings."
+        [],
+        "Run folders, seen from where the command is run: their rollouts are taken where they are the very samples owed, "
+        "of the same prompt, model, template and settings.",
     )
 
     @model_validator(mode="after")
