@@ -42,7 +42,7 @@ def report(run_url: str, output: str | None, as_json: bool) -> None:
 
 
 def _difficulty(run: "Run", settings: dict[str, Any]) -> "Difficulty":
-    """From no more columns than it takes."""
+    """The difficulty of a run, from no more columns than it takes."""
     from pipeline.figures.difficulty import difficulty_of
     from schemas.tables import Audits, PassRates, Prompts, Rollouts, Screened, Verdicts
 

@@ -1,5 +1,6 @@
 """What a card says of difficulty: what the band is, how wrong its regions are, what it cost, and who went on."""
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ RULES = {
     "pilot, or there were {max_samples} samples",
     "fixed": "{max_samples} times",
 }
-TRUNCATED = {
+CUT_OFF_COUNTS = {
     "undecided": "as neither right nor wrong, and no pass rate counts them",
     "incorrect": "as wrong",
 }
@@ -110,7 +111,7 @@ def _truncated_told(difficulty: Difficulty) -> str:
     n = difficulty.n_truncated()
     if not n:
         return " No answer was cut off by its token limit."
-    return f" Answers that their token limit cut off ({n:,}) count {TRUNCATED[difficulty.band.truncated]}."
+    return f" Answers that their token limit cut off ({n:,}) count {CUT_OFF_COUNTS[difficulty.band.truncated]}."
 
 
 def _stated(difficulty: Difficulty) -> Iterator[str]:
@@ -213,7 +214,7 @@ def _histogram(histogram: pl.DataFrame) -> str:
 
 def _shown(pictures: Sequence[Picture], figures: str, *names: str) -> Iterator[str]:
     """Those of the pictures that are there."""
+    drawn = {picture.name: picture for picture in pictures}
     for name in names:
-        for picture in pictures:
-            if picture.name == name:
-                yield f"![{picture.alt}]({'/'.join(part for part in (figures, name) if part)}.png)"
+        if name in drawn:
+            yield f"![{drawn[name].alt}]({posixpath.join(figures, name)}.png)"

@@ -111,10 +111,7 @@ def _versions(manifests: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _sources(tables: Tables) -> pl.DataFrame:
-    n_examples = tables["examples"].group_by("prompt_id").agg(n_examples=pl.len())
-    by = ["source", "revision", "license"]
-    counted = tables["prompts"].join(n_examples, on="prompt_id", how="left")
-    return counted.group_by(by).agg(n_prompts=pl.len(), n_examples=pl.col("n_examples").sum()).sort(by)
+    return _counted(tables["prompts"], tables["examples"], "source", "revision", "license")
 
 
 def _models(solved: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
@@ -168,16 +165,12 @@ def _audits(tables: Tables, settings: Mapping[str, Any]) -> pl.DataFrame:
 
 
 def _suspects(suspects: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
-    n_examples = examples.group_by("prompt_id").agg(n_examples=pl.len())
-    counted = suspects.join(n_examples, on="prompt_id", how="left").group_by(pl.col("reason").cast(pl.String))
-    return counted.agg(n_prompts=pl.len(), n_examples=pl.col("n_examples").sum()).sort("reason")
+    return _counted(suspects.cast({"reason": pl.String}), examples, "reason")
 
 
 def _decisions(bands: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
-    n_examples = examples.group_by("prompt_id").agg(n_examples=pl.len())
-    counted = bands.join(n_examples, on="prompt_id", how="left").group_by("decision", "reason")
-    sums = counted.agg(n_prompts=pl.len(), n_examples=pl.col("n_examples").sum()).sort("decision", "reason")
-    return sums.cast({"decision": pl.String, "reason": pl.String})
+    counted = _counted(bands, examples, "decision", "reason")
+    return counted.cast({"decision": pl.String, "reason": pl.String})
 
 
 def _by_models(bands: pl.DataFrame) -> pl.DataFrame:
@@ -187,11 +180,16 @@ def _by_models(bands: pl.DataFrame) -> pl.DataFrame:
 
 def _histogram(bands: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
     """Tenths of the pass rate; 1 is in the last, and what has no pass rate has a row of its own."""
-    n_examples = examples.group_by("prompt_id").agg(n_examples=pl.len())
     tenth = (pl.col("pass_rate") * N_BINS).floor().clip(0, N_BINS - 1).fill_null(N_BINS).cast(pl.Int64)
-    counted = bands.join(n_examples, on="prompt_id", how="left").group_by(tenth.alias("bin"))
-    counts = counted.agg(n_prompts=pl.len(), n_examples=pl.col("n_examples").sum())
+    counts = _counted(bands.with_columns(bin=tenth), examples, "bin")
     labels = [*(f"{i / N_BINS:.1f} to {(i + 1) / N_BINS:.1f}" for i in range(N_BINS)), UNMEASURED]
     every = pl.DataFrame({"bin": range(N_BINS + 1), "pass_rate": labels}, schema_overrides={"bin": pl.Int64})
     joined = every.join(counts, on="bin", how="left").sort("bin").drop("bin")
     return joined.with_columns(pl.col("n_prompts", "n_examples").fill_null(0))
+
+
+def _counted(prompts: pl.DataFrame, examples: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """How many prompts have the same in these columns, and how many examples show them: n_prompts and n_examples."""
+    n_examples = examples.group_by("prompt_id").agg(n_examples=pl.len())
+    groups = prompts.join(n_examples, on="prompt_id", how="left").group_by(by)
+    return groups.agg(n_prompts=pl.len(), n_examples=pl.col("n_examples").sum()).sort(by)

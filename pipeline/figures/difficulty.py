@@ -10,16 +10,16 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.funnel import Tables
 from pipeline.intervals import Z_95, pass_at_k
-from pipeline.ledger import n_samples
+from pipeline.ledger import CORRECT, INCORRECT, entry, n_samples
 from pipeline.pass_rates.band_error import CELL, expected_errors, stated_error
 from pipeline.pass_rates.corrected_band import for_verifier, verifier_errors
 from pipeline.pass_rates.stopping import Rule
+from pipeline.verifiers import TRUNCATED
 from pipeline.verify import latest
 from schemas.ids import NONE
 from schemas.recipe import Band
-
-Tables = Mapping[str, pl.DataFrame]
 
 MEASURED = ("target", "strong")
 """Roles whose pass rates are measured, the one that defines the band first."""
@@ -27,10 +27,9 @@ ROLE = pl.Enum(MEASURED)
 
 N_RATE_BINS = 20
 N_TOKEN_BINS = 10
-TRUNCATED = "truncated"
 ERROR_BINS = (0.01, 0.05, 0.1, 0.2, 0.4)
 """Edges of the bins of stated error, which is 0 at least and 2/3 at most."""
-ANSWERS = ("correct", "incorrect", TRUNCATED)
+ANSWERS = (CORRECT, INCORRECT, TRUNCATED)
 """Rollouts whose tokens are told apart; what could not be judged for another reason is in none of them."""
 
 
@@ -64,8 +63,7 @@ def difficulty_of(tables: Tables, settings: Mapping[str, Any]) -> Difficulty:
     """
     recipe = settings.get("recipe", {})
     band = Band.model_validate(recipe.get("band", {}))
-    errors = verifier_errors(tables["audits"]) if band.correct_verifiers else ()
-    rule = Rule(**band.model_dump(), verifier_errors=errors)
+    rule = Rule(**band.model_dump(), verifier_errors=verifier_errors(tables["audits"]))
     roles = measured_roles(settings)
     rates = measured_rates(tables, roles, rule)
     samples = measured_samples(tables, rates)
@@ -123,9 +121,8 @@ def measured_samples(tables: Tables, rates: pl.DataFrame) -> pl.DataFrame:
 
     `answer` is one of ANSWERS or null, `n_tokens` null where the tokens were not counted.
     """
-    verdicts = latest(tables["verdicts"]).select("rollout_id", "verifier", "outcome", "reason")
-    is_cut, outcome = pl.col("reason") == TRUNCATED, pl.col("outcome").cast(pl.String)
-    answer = pl.when(outcome != "undecided").then(outcome).when(is_cut).then(pl.lit(TRUNCATED))
+    answer = entry().cast(pl.String).cast(pl.Enum(ANSWERS), strict=False)
+    verdicts = latest(tables["verdicts"]).select("rollout_id", "verifier", answer=answer)
     key = ["prompt_id", "generator_id", "verifier"]
     measured = rates.select(*key, "role", "region", "is_decided", "n_rated", "n_correct")
     return (
@@ -133,8 +130,7 @@ def measured_samples(tables: Tables, rates: pl.DataFrame) -> pl.DataFrame:
         .select("rollout_id", "prompt_id", "generator_id", n_tokens="n_completion_tokens")
         .join(verdicts, on="rollout_id")
         .join(measured, on=key)
-        .select(pl.exclude("rollout_id", "generator_id", "verifier", "outcome", "reason"),
-                answer=answer.cast(pl.Enum(ANSWERS)))
+        .drop("rollout_id", "generator_id", "verifier")
     )  # fmt: skip
 
 
@@ -160,8 +156,7 @@ def spent(rates: pl.DataFrame, samples: pl.DataFrame, max_samples: int) -> pl.Da
     taken) and n_saved, which is negative where more were drawn under an earlier, higher cap.
     """
     by = ["role", "region", "is_decided"]
-    n_tokens = pl.when(pl.col("n_tokens").count() > 0).then(pl.col("n_tokens").sum())
-    tokens = samples.group_by(by).agg(n_tokens=n_tokens)
+    tokens = samples.group_by(by).agg(n_tokens=sum_if_any("n_tokens"))
     return (
         rates.group_by(by)
         .agg(n_prompts=pl.len().cast(pl.Int64), n_samples=n_samples().sum().cast(pl.Int64),
@@ -207,7 +202,7 @@ def calibration(rates: pl.DataFrame) -> pl.DataFrame:
     the means of both errors in it; `expected` is under the cross-fitted prior of the run, as in `stated_error`. No
     rows where there are too few prompts for that.
     """
-    edges = (0.0, *ERROR_BINS, 1.0)
+    edges = pl.Series([0.0, *ERROR_BINS, 1.0])
     stated = 1 - pl.max_horizontal("p_below", "p_in", "p_above")
     cells = rates.with_columns(pl.col("region").cast(pl.String)).group_by(CELL).agg(stated=stated.mean())
     both = cells.join(expected_errors(rates), on=CELL)
@@ -216,11 +211,9 @@ def calibration(rates: pl.DataFrame) -> pl.DataFrame:
     means = both.group_by(bin=bin).agg(
         n_prompts=n.cast(pl.Int64), stated=(pl.col("stated") * pl.col("n_prompts")).sum() / n,
         expected=pl.col("n_wrong").sum() / n,
-    )  # fmt: skip
-    at = [pl.col("bin").replace_strict(range(len(edges) - 1), each, return_dtype=pl.Float64)
-          for each in (edges[:-1], edges[1:])]  # fmt: skip
-    return means.sort("bin").select(error_low=at[0], error_high=at[1], n_prompts="n_prompts", stated="stated",
-                                    expected="expected")  # fmt: skip
+    ).sort("bin")  # fmt: skip
+    low, high = (pl.Series(name, edges.gather(means["bin"] + i)) for i, name in enumerate(("error_low", "error_high")))
+    return means.select(low, high, "n_prompts", "stated", "expected")
 
 
 def first_round(rates: pl.DataFrame, size: int) -> pl.DataFrame:
@@ -242,6 +235,11 @@ def first_round(rates: pl.DataFrame, size: int) -> pl.DataFrame:
         for each in [pass_at_k(pl.col("c_first_round"), pl.col("n_first_round"), k)]
     ]  # fmt: skip
     return pl.concat(rows).sort("role", "k")
+
+
+def sum_if_any(name: str) -> pl.Expr:
+    """The sum of the numbers that there are; null where there are none."""
+    return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum())
 
 
 def _by_role(rates: pl.DataFrame, frame_of: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:

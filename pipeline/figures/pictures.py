@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.figures.difficulty import ANSWERS, TRUNCATED, Difficulty
+from pipeline.figures.difficulty import ANSWERS, Difficulty, sum_if_any
 from pipeline.figures.drawing import (
     ANSWER_STYLES,
     MUTED,
@@ -25,6 +25,7 @@ from pipeline.figures.drawing import (
     shade_band,
     short,
 )
+from pipeline.verifiers import TRUNCATED
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def samples_spent(figure: "Figure", difficulty: Difficulty) -> None:
     """Samples of each region, decided and undecided, before what the cap would have cost for every prompt."""
     for axes, _, rows in _by_role(figure, difficulty, difficulty.spent):
         found = rows.group_by("region", maintain_order=True)
-        sums = found.agg(pl.col("n_prompts", "n_samples", "n_fixed").sum(), n_tokens=_sum_if_any("n_tokens"))
+        sums = found.agg(pl.col("n_prompts", "n_samples", "n_fixed").sum(), n_tokens=sum_if_any("n_tokens"))
         places = {region: y for y, region in enumerate(sums["region"])}
         axes.barh(list(places.values()), sums["n_fixed"].to_list(), 0.62, facecolor="none", edgecolor=MUTED,
                   linewidth=0.8, linestyle=(0, (3, 2)))  # fmt: skip
@@ -163,7 +164,7 @@ def calibration(figure: "Figure", difficulty: Difficulty) -> None:
             axes.annotate(short(n), (stated, expected), (0, away * (5 + size**0.5 / 2)), textcoords="offset points",
                           ha="center", va="bottom" if away > 0 else "top", fontsize=8, color=MUTED,
                           annotation_clip=False)  # fmt: skip
-        axes.set_xlabel("error that the posterior states")
+        axes.set_xlabel("error that the posterior states\n(numbers beside marks: prompts)")
         axes.set_ylabel("error expected")
 
 
@@ -210,10 +211,6 @@ def _line(axes: "Axes", rows: pl.DataFrame, number: str, name: str, colour: str,
     return name, y[-1], colour
 
 
-def _sum_if_any(name: str) -> pl.Expr:
-    return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum())
-
-
 def _prompts(region: str, n: int) -> str:
     return f"{region.replace('_', ' ')}\n{n:,} prompt{'' if n == 1 else 's'}"
 
@@ -227,12 +224,13 @@ class Kind:
     number: str
     alt: str
     shape: "Callable[[Figure, Difficulty], None]"
-    is_a_panel_a_role: bool = False
+    is_by_role: bool = False
+    """Whether each role has a panel of its own below the others."""
 
     def draw(self, difficulty: Difficulty) -> Picture:
         """The picture of these numbers."""
         data = getattr(difficulty, self.frame)
-        n_panels = data["role"].n_unique() if self.is_a_panel_a_role else 1
+        n_panels = data["role"].n_unique() if self.is_by_role else 1
         png, svg = rendered(lambda figure: self.shape(figure, difficulty), n_panels, self.alt)
         return Picture(self.name, self.alt, png, svg, data)
 
