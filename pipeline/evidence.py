@@ -1,6 +1,5 @@
 """Evidence of a run: the funnel, and what its sources, models, verifiers and settings did; cards are made from it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +8,7 @@ import polars as pl
 
 from pipeline.agreement_rates import agreement
 from pipeline.audit import judge_beside_rules
-from pipeline.blobs import read_version
-from pipeline.bound import RECIPE_FILE
+from pipeline.bound import stored_recipe
 from pipeline.error_rates import RULE, error_rates, known_answer_rates
 from pipeline.figures.difficulty import Difficulty, difficulty_of
 from pipeline.funnel import Tables, funnel, n_uncertain, solved_rollouts
@@ -72,10 +70,8 @@ class Evidence:
 
 def gather(run: Run) -> Evidence:
     """The evidence that a run holds now."""
-    content, _ = read_version(run.fs, run.path(RECIPE_FILE))
-    settings = json.loads(content) if content else {}
     manifests = [manifest for table in TABLES if (manifest := run.manifest(table))]
-    return evidence_of({table_name(table): run.read(table) for table in TABLES}, settings, manifests)
+    return evidence_of({table_name(table): run.read(table) for table in TABLES}, stored_recipe(run) or {}, manifests)
 
 
 def evidence_of(tables: Tables, settings: Mapping[str, Any], manifests: Sequence[Mapping[str, Any]]) -> Evidence:

@@ -14,7 +14,7 @@ from pipeline.funnel import Tables
 from pipeline.intervals import Z_95, pass_at_k
 from pipeline.ledger import CORRECT, INCORRECT, entry, n_samples
 from pipeline.pass_rates.band_error import CELL, expected_errors, stated_error
-from pipeline.pass_rates.corrected_band import for_verifier, verifier_errors
+from pipeline.pass_rates.corrected_band import by_verifier, verifier_errors
 from pipeline.pass_rates.stopping import Rule
 from pipeline.verifiers import TRUNCATED
 from pipeline.verify import latest
@@ -103,17 +103,17 @@ def measured_rates(tables: Tables, roles: Mapping[str, str], rule: Rule) -> pl.D
     """Rows of `pass_rates` that measure prompts, with role, and low and high: the edges that counted for each."""
     kept = tables["screened"].filter(pl.col("decision") == "kept")
     own = tables["prompts"].join(kept, on="prompt_id", how="semi").select("prompt_id", "verifier")
-    verifiers = own["verifier"].unique().sort().to_list()
-    edges = [(name, banded.low, banded.high) for name in verifiers for banded in [for_verifier(rule, name)]]
     names = pl.DataFrame(list(roles.items()), {"generator_id": pl.String, "role": ROLE}, orient="row")
-    return (
+    measured = (
         tables["pass_rates"].filter(arm="solve", phase="screen", plan_id=NONE)
         .join(own, on=["prompt_id", "verifier"], how="semi")
         .join(names, on="generator_id")
-        .join(pl.DataFrame(edges, {"verifier": pl.String, "low": pl.Float64, "high": pl.Float64}, orient="row"),
-              on="verifier")
-        .sort("role", "prompt_id")
     )  # fmt: skip
+    return by_verifier(measured, rule, _with_edges).sort("role", "prompt_id")
+
+
+def _with_edges(rates: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    return rates.with_columns(low=pl.lit(rule.low), high=pl.lit(rule.high))
 
 
 def measured_samples(tables: Tables, rates: pl.DataFrame) -> pl.DataFrame:

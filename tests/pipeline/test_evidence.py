@@ -231,7 +231,7 @@ def test_versions_of_several_makers_are_all_named() -> None:
 def test_a_run_is_gathered_from_its_tables_and_manifests() -> None:
     run = open_run("memory://evidence")
     publish(run, Prompts, frame_of(Prompts, [prompt(0)]), Provenance("collect"))
-    run.fs.pipe_file(run.path("recipe.json"), b'{"recipe": {"name": "planbench"}}')
+    run.fs.pipe_file(run.path("recipe.json"), b'{"run_id": "r", "identity": {}, "recipe": {"name": "planbench"}}')
     evidence = gather(run)
     assert evidence.name == "planbench"
     assert evidence.funnel.row(0) == ("collected", "prompts", 1, "s 1")
