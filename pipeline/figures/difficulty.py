@@ -1,7 +1,6 @@
 """How difficult the prompts were, as small tables: what the pictures draw, and what the card and the report say.
 
-Prompts are those that the screen kept; pass rates are of their own verifier, without a plan, for each role that was
-measured (`target`, and `strong` where a recipe has it). Every frame has the column `role`.
+Every frame has the column `role`: `target`, and `strong` where a recipe has it.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,27 +9,19 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.figures.measured import MEASURED, ROLE, measured_rates, measured_roles, measured_samples, models_of
 from pipeline.funnel import Tables
 from pipeline.intervals import Z_95, pass_at_k
-from pipeline.ledger import CORRECT, INCORRECT, entry, n_samples
+from pipeline.ledger import CORRECT, n_samples
 from pipeline.pass_rates.band_error import CELL, expected_errors, stated_error
-from pipeline.pass_rates.corrected_band import by_verifier, verifier_errors
+from pipeline.pass_rates.corrected_band import verifier_errors
 from pipeline.pass_rates.stopping import Rule
-from pipeline.verifiers import TRUNCATED
-from pipeline.verify import latest
-from schemas.ids import NONE
 from schemas.recipe import Band
-
-MEASURED = ("target", "strong")
-"""Roles whose pass rates are measured, the one that defines the band first."""
-ROLE = pl.Enum(MEASURED)
 
 N_RATE_BINS = 20
 N_TOKEN_BINS = 10
 ERROR_BINS = (0.01, 0.05, 0.1, 0.2, 0.4)
 """Edges of the bins of stated error, which is 0 at least and 2/3 at most."""
-ANSWERS = (CORRECT, INCORRECT, TRUNCATED)
-"""Rollouts whose tokens are told apart; what could not be judged for another reason is in none of them."""
 
 
 @dataclass(frozen=True)
@@ -79,59 +70,6 @@ def difficulty_of(tables: Tables, settings: Mapping[str, Any]) -> Difficulty:
         pass_at_k=first_round(rates, rule.round_size()),
         stated=_by_role(rates, stated_error),
     )
-
-
-def measured_roles(settings: Mapping[str, Any]) -> dict[str, str]:
-    """generator_id -> its role, of those that are measured; one that has both is the target."""
-    found = {}
-    for generator_id, said in settings.get("generators", {}).items():
-        roles = [role for role in MEASURED if role in str(said.get("role")).split(", ")]
-        if roles:
-            found[generator_id] = roles[0]
-    return dict(sorted(found.items(), key=lambda item: MEASURED.index(item[1])))
-
-
-def models_of(rollouts: pl.DataFrame, roles: Mapping[str, str]) -> dict[str, str]:
-    """Role -> the models that answered in it; empty where none said its name."""
-    return {
-        role: ", ".join(rollouts.filter(generator_id=id)["model"].drop_nulls().unique().sort())
-        for id, role in roles.items()
-    }
-
-
-def measured_rates(tables: Tables, roles: Mapping[str, str], rule: Rule) -> pl.DataFrame:
-    """Rows of `pass_rates` that measure prompts, with role, and low and high: the edges that counted for each."""
-    kept = tables["screened"].filter(pl.col("decision") == "kept")
-    own = tables["prompts"].join(kept, on="prompt_id", how="semi").select("prompt_id", "verifier")
-    names = pl.DataFrame(list(roles.items()), {"generator_id": pl.String, "role": ROLE}, orient="row")
-    measured = (
-        tables["pass_rates"].filter(arm="solve", phase="screen", plan_id=NONE)
-        .join(own, on=["prompt_id", "verifier"], how="semi")
-        .join(names, on="generator_id")
-    )  # fmt: skip
-    return by_verifier(measured, rule, _with_edges).sort("role", "prompt_id")
-
-
-def _with_edges(rates: pl.DataFrame, rule: Rule) -> pl.DataFrame:
-    return rates.with_columns(low=pl.lit(rule.low), high=pl.lit(rule.high))
-
-
-def measured_samples(tables: Tables, rates: pl.DataFrame) -> pl.DataFrame:
-    """The rollouts behind those rates: role, prompt_id, region, is_decided, n_rated, n_correct, answer and n_tokens.
-
-    `answer` is one of ANSWERS or null, `n_tokens` null where the tokens were not counted.
-    """
-    answer = entry().cast(pl.String).cast(pl.Enum(ANSWERS), strict=False)
-    verdicts = latest(tables["verdicts"]).select("rollout_id", "verifier", answer=answer)
-    key = ["prompt_id", "generator_id", "verifier"]
-    measured = rates.select(*key, "role", "region", "is_decided", "n_rated", "n_correct")
-    return (
-        tables["rollouts"].filter(arm="solve", phase="screen")
-        .select("rollout_id", "prompt_id", "generator_id", n_tokens="n_completion_tokens")
-        .join(verdicts, on="rollout_id")
-        .join(measured, on=key)
-        .drop("rollout_id", "generator_id", "verifier")
-    )  # fmt: skip
 
 
 def histogram(rates: pl.DataFrame) -> pl.DataFrame:
@@ -186,7 +124,7 @@ def tokens_per_correct(samples: pl.DataFrame) -> pl.DataFrame:
     role, rate_low, rate_high, n_rollouts, n_right, n_tokens and tokens_per_correct (null without a right one), a row a
     tenth of the pass rate; attempts that could not be judged cost too, and those without counted tokens are left out.
     """
-    by, is_right = ["role", "bin"], pl.col("answer") == "correct"
+    by, is_right = ["role", "bin"], pl.col("answer") == CORRECT
     sums = _counted(samples).group_by(by).agg(
         n_rollouts=pl.len().cast(pl.Int64), n_right=is_right.sum().cast(pl.Int64), n_tokens=pl.col("n_tokens").sum()
     )  # fmt: skip

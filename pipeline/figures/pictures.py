@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.figures.difficulty import ANSWERS, Difficulty, sum_if_any
+from pipeline.figures.difficulty import Difficulty, sum_if_any
 from pipeline.figures.drawing import (
     ANSWER_STYLES,
     MUTED,
@@ -25,6 +25,7 @@ from pipeline.figures.drawing import (
     shade_band,
     short,
 )
+from pipeline.figures.measured import ANSWERS
 from pipeline.verifiers import TRUNCATED
 from schemas.errors import InputError
 

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.card_difficulty import band_told, difficulty_section, report_told
 from pipeline.evidence import Evidence, evidence_of
-from pipeline.figures.difficulty import ROLE, Difficulty
+from pipeline.figures.difficulty import Difficulty
+from pipeline.figures.measured import ROLE
 from pipeline.figures.pictures import Picture
 from pipeline.pass_rates.band_error import SCHEMA
 from schemas.recipe import Band

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.evidence import evidence_of
 from pipeline.exporters.sft import Config, export
-from pipeline.figures.difficulty import ROLE
+from pipeline.figures.measured import ROLE
 from schemas.errors import InputError, StoreError
 from schemas.tables import TABLES, Examples, frame_of, table_name
 

@@ -9,9 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.figures import difficulty, pictures
-from pipeline.figures.difficulty import ROLE, Difficulty
+from pipeline.figures import pictures
+from pipeline.figures.difficulty import Difficulty
 from pipeline.figures.drawing import DPI, PANEL_HEIGHT, WIDTH, drawable
+from pipeline.figures.measured import ANSWERS, ROLE
 from pipeline.figures.pictures import KINDS, Picture, can_draw, draw, is_figure
 from schemas.errors import InputError
 from schemas.recipe import Band
@@ -22,7 +23,7 @@ NAMES = [kind.name for kind in KINDS]
 
 
 def frame(rows: list[tuple[Any, ...]], *names: str) -> pl.DataFrame:
-    types = {"role": ROLE, "region": pl.Enum(REGIONS), "answer": pl.Enum(difficulty.ANSWERS)}
+    types = {"role": ROLE, "region": pl.Enum(REGIONS), "answer": pl.Enum(ANSWERS)}
     return pl.DataFrame(rows, list(names), orient="row", schema_overrides={k: types[k] for k in names if k in types})
 
 
@@ -33,7 +34,7 @@ def measured(*roles: str, scale: int = 1, **columns: Any) -> Difficulty:
     spent = [(role, region, n % 2 == 0, scale, 9 * scale, 0, 9.0, 700 * scale, 32 * scale, 23 * scale)
              for role in roles for n, region in enumerate(REGIONS)]  # fmt: skip
     tokens = [(role, k / 10, (k + 1) / 10, answer, 3, 50.0 * k + 9)
-              for role in roles for k in range(3) for answer in difficulty.ANSWERS]  # fmt: skip
+              for role in roles for k in range(3) for answer in ANSWERS]  # fmt: skip
     return replace(
         Difficulty(
             band=Band(),
