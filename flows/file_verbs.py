@@ -89,4 +89,4 @@ def write_counted(frame: Any, output: str, column: str) -> None:
 
     write_rows(frame, output)
     counts = ", ".join(f"{n} {value}" for value, n in sorted(frame[column].value_counts().rows()))
-    say(f"{output}: {frame.height} rows: {counts}")
+    say(f"{output}: {frame.height} rows" + (f": {counts}" if counts else ""))

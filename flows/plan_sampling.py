@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 PUBLISHED = (0.25, 0.19)
 """The Beta distribution that fits Skywork-OR1's shares for a 7B model: 21.4 % of 0 and 32.4 % of 16 of 16 right."""
 
+BETAS = (1e-6, 1e6)
+"""The lowest and the highest parameter of a Beta distribution that sums of 64 bits are still right for."""
+
 
 @click.command("plan-sampling")
 @click.option("--low", type=float, default=0.1, show_default=True, help="Lowest pass rate in the band.")
@@ -53,14 +56,13 @@ def plan_sampling(pilot: str | None, beta: tuple[float, float] | None, as_json: 
 
 def _known(pilot: str | None, beta: tuple[float, float] | None) -> dict[str, Any]:
     """What pass rates are known from, as fields of a rule."""
-    import math
-
     from pipeline.pass_rates.pilot_counts import read_pilot
 
     if pilot is not None:
         return {"pilot_counts": read_pilot(pilot)}
-    if beta and not all(0 < value < math.inf for value in beta):
-        raise click.UsageError(f"--beta {beta[0]:g} {beta[1]:g}: wanted two numbers above 0")
+    if beta and not all(BETAS[0] <= value <= BETAS[1] for value in beta):
+        wanted = f"wanted two numbers from {BETAS[0]:g} to {BETAS[1]:,.0f}"
+        raise click.UsageError(f"--beta {beta[0]:g} {beta[1]:g}: {wanted}")
     return {"beta": beta or PUBLISHED}
 
 

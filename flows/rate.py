@@ -66,7 +66,8 @@ def rate(input: str, output: str, sequential: bool, pass_at: int | None, **setti
             f"rate: --pass-at {pass_at} is more than the first round has: {rule.round_size()} rows; set "
             "--batch, or --rule fixed and --max where the rows of a prompt were fixed in advance"
         )
-    check_output(output, input)
+    for source in (input, settings["pilot"]):
+        check_output(output, source)
     frame = read_rows(input, ["prompt_id", "outcome"])
     rates = rate_rows(frame, rule, sequential=sequential, pass_at=pass_at, where=input)
     write_counted(rates, output, "decision")

@@ -82,7 +82,7 @@ def require_one_judge(samples: pl.DataFrame, key: Sequence[str], where: str, adv
     if known.height <= 1 or ("verifier" in key and known["verifier"].is_unique().all()):
         return
     name = pl.concat_str(pl.lit("version"), "verifier_version", separator=" ")
-    judge = pl.concat_str("verifier", name, separator=" ", ignore_nulls=True).fill_null("none")
+    judge = pl.concat_str("verifier", name, separator=" ", ignore_nulls=True).replace("", "none")
     judges = samples.group_by(key).agg(judge=judge.unique().sort()).filter(pl.col("judge").list.len() > 1)
     if judges.height:
         first = judges.sort(key).row(0, named=True)

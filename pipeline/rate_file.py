@@ -69,7 +69,7 @@ def _samples(frame: pl.DataFrame, where: str) -> pl.DataFrame:
     require_valid(frame, "prompt_id", is_id, "text or a whole number", where)
     tokens = _counted(frame["n_completion_tokens"])
     is_count = frame["n_completion_tokens"].is_null() | (tokens >= 0).fill_null(False)
-    require_valid(frame, "n_completion_tokens", is_count, "a whole number from 0, or nothing", where)
+    require_valid(frame, "n_completion_tokens", is_count, "a whole number from 0 to 2147483647, or nothing", where)
     text = frame.select("prompt_id", outcome=_text(frame["outcome"]), reason=_text(frame["reason"]))
     _require_verdicts(frame, text, where)
     judges = frame.select("prompt_id", pl.col("verifier", "verifier_version").cast(pl.String))
@@ -102,7 +102,7 @@ def _text(values: pl.Series) -> pl.Series:
 
 
 def _counted(values: pl.Series) -> pl.Series:
-    """Whole numbers, also written as text (CSV has no types); anything else as nulls."""
+    """Whole numbers of 32 bits, also written as text (CSV has no types); anything else as nulls."""
     if values.dtype.is_integer() or _is_text(values):
-        return values.cast(pl.Int64, strict=False)
-    return pl.Series(values.name, [None] * values.len(), pl.Int64)
+        return values.cast(pl.Int32, strict=False)
+    return pl.Series(values.name, [None] * values.len(), pl.Int32)

@@ -33,7 +33,7 @@ def for_verifier(rule: Rule, verifier: str) -> Rule:
     if not rule.correct_verifiers or verifier not in rates:
         return rule
     fn, fp = rates[verifier]
-    if fn + fp >= 1:
+    if not fn + fp < 1:  # nor is NaN
         raise RecipeError(
             f"verifier {verifier}: false negatives {fn:.3g} and false positives {fp:.3g} add up to 1 or more, so its "
             "verdicts tell nothing of right and wrong; mend the verifier, or leave the band uncorrected"

@@ -21,7 +21,10 @@ PilotCount = tuple[int, int, int, float | None]
 PAIRS = (("n_rated", "n_correct"), ("n_incorrect", "n_correct"), ("n", "c"))
 """Columns that counts may have; with n_incorrect, n is the sum of both."""
 
-WHOLE = "a whole number, 0 or more"
+MOST = 2**31 - 1
+"""The highest count, and the most tokens of a sample, as in the tables."""
+
+WHOLE = f"a whole number from 0 to {MOST}"
 
 
 def read_pilot(path: str | Path, where: str | None = None) -> tuple[PilotCount, ...]:
@@ -36,7 +39,7 @@ def pilot_counts(frame: pl.DataFrame, where: str = "pilot") -> tuple[PilotCount,
     SchemaError for columns or values that are none of the above, and where nothing was rated.
     """
     if "outcome" in frame.columns:
-        prompts = _from_outcomes(frame, where)
+        prompts = _from_outcomes(_solved_alone(frame, where), where)
     else:
         prompts = _from_counts(_solved_alone(frame, where), where)
     measured = prompts.filter(pl.col("n") > 0)
@@ -91,7 +94,7 @@ def _from_counts(frame: pl.DataFrame, where: str) -> pl.DataFrame:
 
 
 def _solved_alone(frame: pl.DataFrame, where: str) -> pl.DataFrame:
-    """Of the table `pass_rates` the rows that decide bands; SchemaError where they are of several models."""
+    """The rows of samples, or of `pass_rates`, that decide bands; SchemaError where they are of several models."""
     alone = {"arm": "solve", "phase": "screen", "plan_id": ""}
     chosen = [pl.col(name).fill_null("") == value for name, value in alone.items() if name in frame.columns]
     frame = frame.filter(chosen) if chosen else frame
@@ -103,7 +106,7 @@ def _solved_alone(frame: pl.DataFrame, where: str) -> pl.DataFrame:
 
 def _whole(frame: pl.DataFrame, name: str, where: str) -> pl.Series:
     values = frame[name].cast(pl.Float64, strict=False)
-    is_whole = (values.is_finite() & (values >= 0) & (values.floor() == values)).fill_null(False)
+    is_whole = (values.is_between(0, MOST) & (values.floor() == values)).fill_null(False)
     require_valid(frame, name, is_whole, WHOLE, where)
     return values.cast(pl.Int64)
 
@@ -113,6 +116,6 @@ def _tokens(frame: pl.DataFrame, name: str, where: str) -> pl.Series:
     if name not in frame.columns:
         return pl.repeat(None, frame.height, dtype=pl.Float64, eager=True)
     values = frame[name].cast(pl.Float64, strict=False)
-    is_valid = frame[name].is_null() | (values.is_finite() & (values >= 0)).fill_null(False)
-    require_valid(frame, name, is_valid, "a number of tokens, or nothing", where)
+    is_valid = frame[name].is_null() | values.is_between(0, MOST).fill_null(False)
+    require_valid(frame, name, is_valid, f"a number from 0 to {MOST}, or nothing", where)
     return values

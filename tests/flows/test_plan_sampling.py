@@ -45,6 +45,11 @@ def test_a_pilot_gives_the_prior_and_tokens(tmp_path: Path) -> None:
     assert "tokens" not in planned("--beta", "1", "1")[0]
 
 
+@pytest.mark.parametrize("beta", [("1e-6", "1e-6"), ("1e6", "1e6"), ("1e-6", "1e6")])
+def test_extreme_priors_are_summed_right(beta: tuple[str, str]) -> None:
+    assert [row["samples"] for row in planned("--beta", *beta)][:3] == pytest.approx([8, 16, 32], rel=1e-6)
+
+
 def test_a_cap_that_optimal_cannot_work_out_leaves_it_out() -> None:
     assert {row["rule"] for row in planned("--max", "300", "--batch", "20")} == {"fixed", "curtailed", "jeffreys"}
 
@@ -79,8 +84,9 @@ def test_a_broken_pilot_is_told_by_its_record(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--beta", "0", "1"], "--beta 0 1: wanted two numbers above 0"),
-        (["--beta", "nan", "1"], "--beta nan 1: wanted two numbers above 0"),
+        (["--beta", "0", "1"], "--beta 0 1: wanted two numbers from 1e-06 to 1,000,000"),
+        (["--beta", "nan", "1"], "--beta nan 1: wanted two numbers from 1e-06 to 1,000,000"),
+        (["--beta", "1e-300", "1"], "--beta 1e-300 1: wanted two numbers"),
         (["--beta", "1", "1", "--pilot", "x.csv"], "--pilot and --beta both say"),
     ],
 )

@@ -71,6 +71,14 @@ def test_the_optimal_rule_is_replayed_with_its_pilot(tmp_path: Path) -> None:
     assert found["n_used"].sum() < len(MANY)
 
 
+def test_the_pilot_is_not_overwritten(tmp_path: Path) -> None:
+    pilot = tmp_path / "out.parquet"
+    pl.DataFrame({"n": [4], "c": [2]}).write_parquet(pilot)
+    with pytest.raises(InputError, match="this is the input too"):
+        rated(tmp_path, MANY, "--rule", "optimal", "--pilot", str(pilot))
+    assert pl.read_parquet(pilot).columns == ["n", "c"]
+
+
 def test_pass_at_k_is_a_column(tmp_path: Path) -> None:
     found = rated(tmp_path, MANY, "--rule", "fixed", "--max", "16", "--pass-at", "16")
     assert found["pass_at_16"].to_list() == [float(n % 5 > 0) for n in range(60)]
@@ -90,6 +98,7 @@ def test_pass_at_k_is_a_column(tmp_path: Path) -> None:
         (["--rule", "optimal", "--pilot", "none.csv"], "none.csv: there is no such file"),
         (["--pass-at", "5"], "--pass-at 5 is more than the first round has: 4 rows"),
         (["--false-negatives", "0.6", "--false-positives", "0.4"], "tell nothing of right and wrong"),
+        (["--false-negatives", "nan"], "tell nothing of right and wrong"),
     ],
 )  # fmt: skip
 def test_a_wrong_option_is_one_line_and_writes_nothing(tmp_path: Path, options: list[str], words: str) -> None:

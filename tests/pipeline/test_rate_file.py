@@ -83,6 +83,8 @@ def test_rows_need_no_reason_and_may_have_numbers_for_ids() -> None:
          "record 1, n_completion_tokens: found -1, wanted a whole number"),
         ({"prompt_id": ["p"], "outcome": ["correct"], "n_completion_tokens": ["many"]},
          'record 1, n_completion_tokens: found "many", wanted a whole number'),
+        ({"prompt_id": ["p"], "outcome": ["correct"], "n_completion_tokens": [2**63 - 1]},
+         "record 1, n_completion_tokens: found 9223372036854775807, wanted a whole number"),
     ],
 )  # fmt: skip
 def test_bad_rows_are_named_with_field_found_and_wanted(columns: dict[str, list[Any]], message: str) -> None:
@@ -218,8 +220,10 @@ def test_tokens_are_read_where_they_are_given() -> None:
 
 def test_a_prompt_judged_twice_is_refused_and_both_are_shown() -> None:
     frame = rows(["correct", "incorrect"]).with_columns(verifier=pl.lit("math"))
-    versions, verifiers = {"verifier_version": ["2", "10"]}, {"verifier": ["math", "code"]}
-    for columns, shown in ((versions, "math version 10 and math version 2"), (verifiers, "code and math")):
+    judges = {"code and math": ["math", "code"], "math and none": [None, "math"]}
+    columns_shown = {shown: {"verifier": verifiers} for shown, verifiers in judges.items()}
+    columns_shown["math version 10 and math version 2"] = {"verifier_version": ["2", "10"]}
+    for shown, columns in columns_shown.items():
         with pytest.raises(
             SchemaError, match=f'^in.csv: prompt "p" has rollouts judged by {shown}, wanted one of them; '
         ):

@@ -54,12 +54,14 @@ def test_of_pass_rates_only_prompts_solved_alone_are_taken() -> None:
     [
         ({"c": [1, 5], "n": [4, 4]}, "record 2, c: found 5, wanted at most n"),
         ({"n_correct": [2], "n_rated": [1]}, "record 1, n_correct: found 2, wanted at most n_rated"),
-        ({"c": [-1], "n": [4]}, "record 1, c: found -1, wanted a whole number, 0 or more"),
-        ({"c": [0.5], "n": [4]}, "record 1, c: found 0.5, wanted a whole number, 0 or more"),
-        ({"c": ["few"], "n": ["4"]}, 'record 1, c: found "few", wanted a whole number, 0 or more'),
+        ({"c": [-1], "n": [4]}, "record 1, c: found -1, wanted a whole number from 0"),
+        ({"c": [0.5], "n": [4]}, "record 1, c: found 0.5, wanted a whole number from 0"),
+        ({"c": ["few"], "n": ["4"]}, 'record 1, c: found "few", wanted a whole number from 0'),
         ({"c": [None, 1], "n": [4, 4]}, "record 1, c: found null, wanted a whole number"),
         ({"c": [float("nan")], "n": [4]}, "record 1, c: found NaN, wanted a whole number"),
-        ({"c": [1], "n": [4], "tokens_mean": [-3.0]}, "record 1, tokens_mean: found -3.0, wanted a number of tokens"),
+        ({"c": [1], "n": [4], "tokens_mean": [-3.0]}, "record 1, tokens_mean: found -3.0, wanted a number from 0"),
+        ({"c": [2**63], "n": [2**63]}, "record 1, n: found"),
+        ({"c": [1], "n": [4], "tokens_mean": [1e300]}, "record 1, tokens_mean: found 1e+300, wanted a number from 0"),
         ({"prompt_id": ["p"], "outcome": ["right"]}, 'record 1, outcome: found "right", wanted one of correct'),
         ({"prompt_id": [None], "outcome": ["correct"]}, "record 1, prompt_id: found null"),
         ({"outcome": ["correct"]}, "no column 'prompt_id'"),
@@ -69,6 +71,7 @@ def test_of_pass_rates_only_prompts_solved_alone_are_taken() -> None:
         ({"c": [], "n": []}, "no sample that was judged right or wrong"),
         ({}, "wanted outcomes (prompt_id and outcome) or counts"),
         ({"c": [1, 1], "n": [4, 4], "generator_id": ["g", "h"]}, "generator_id: found 2 models, wanted one"),
+        ({"prompt_id": [1, 1], "outcome": ["correct"] * 2, "generator_id": ["g", "h"]}, "generator_id: found 2 models"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_a_line(columns: dict[str, list[Any]], message: str) -> None:
