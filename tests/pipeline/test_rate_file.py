@@ -220,16 +220,16 @@ def test_tokens_are_read_where_they_are_given() -> None:
 
 def test_a_prompt_judged_twice_is_refused_and_both_are_shown() -> None:
     frame = rows(["correct", "incorrect"]).with_columns(verifier=pl.lit("math"))
-    judges = {"code and math": ["math", "code"], "math and none": [None, "math"]}
-    columns_shown = {shown: {"verifier": verifiers} for shown, verifiers in judges.items()}
-    columns_shown["math version 10 and math version 2"] = {"verifier_version": ["2", "10"]}
-    for shown, columns in columns_shown.items():
+    judges: list[tuple[str, list[str | None], str]] = [
+        ("verifier", ["math", "code"], "code and math"),
+        ("verifier", [None, "math"], "math and none"),
+        ("verifier_version", ["2", "10"], "math version 10 and math version 2"),
+    ]
+    for name, values, shown in judges:
         with pytest.raises(
             SchemaError, match=f'^in.csv: prompt "p" has rollouts judged by {shown}, wanted one of them; '
         ):
-            rate_rows(
-                frame.with_columns(pl.Series(name, values) for name, values in columns.items()), RULE, where="in.csv"
-            )
+            rate_rows(frame.with_columns(pl.Series(name, values)), RULE, where="in.csv")
 
 
 def test_prompts_may_have_different_judges() -> None:
