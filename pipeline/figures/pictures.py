@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 INSTALL = "install it, in Coldstart's folder: pip install '.[pictures]'"
 ANSWER_NAMES = {"correct": "right", "incorrect": "wrong", TRUNCATED: "cut off"}
 
+UNRATED_AT = 1.12
+"""Where prompts without a pass rate stand on its axis."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -87,8 +90,9 @@ def pass_rates(figure: "Figure", difficulty: Difficulty) -> None:
         shade_band(axes, difficulty.edges)
         rate_axis(axes)
         if shows_unrated:
-            axes.bar([1.12], [n_unrated], width, color=REGION_COLOURS["unmeasured"])
-            axes.set_xticks([*axes.get_xticks(), 1.12], [*(f"{tick:g}" for tick in axes.get_xticks()), "unmeasured"])
+            axes.bar([UNRATED_AT], [n_unrated], width, color=REGION_COLOURS["unmeasured"])
+            ticks = axes.get_xticks()
+            axes.set_xticks([*ticks, UNRATED_AT], [*(f"{tick:g}" for tick in ticks), "unmeasured"])
             axes.set_xlim(-0.02, 1.2)
         count_axis(axes.yaxis)
         axes.set_ylabel("prompts")
