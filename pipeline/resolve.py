@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from pipeline import plugins
 from pipeline.bound import stored_recipe
-from pipeline.pass_rates.corrected_band import verifier_errors
+from pipeline.pass_rates.corrected_band import for_verifier, verifier_errors
 from pipeline.pass_rates.pilot_counts import read_pilot
 from pipeline.pass_rates.stopping import PilotCount, Rule
 from pipeline.sources import Prompt
@@ -84,16 +84,25 @@ class Resolved:
     def rule(self, audits: pl.DataFrame) -> Rule:
         """The recipe's stopping rule, with the errors of its verifiers from `audits` where they are to be corrected.
 
-        Raises RecipeError where nobody has audited the run.
+        Raises RecipeError where nobody has audited the run, its audit knows no verifier's rates, or says
+        of one that its verdicts tell nothing.
         """
         band = self.recipe.band
         errors = verifier_errors(audits) if band.correct_verifiers else ()
         if band.correct_verifiers and not errors:
+            if audits.height:
+                raise RecipeError(
+                    "band.correct_verifiers: the audit knows of no verifier how often it rejects right answers and how "
+                    "often it accepts wrong ones; give sources a gold_answer or labels and audit again, or set it false"
+                )
             raise RecipeError(
                 "band.correct_verifiers: the run has no audit; run with --limit 1 --set band.correct_verifiers=false, "
                 "then `coldstart audit --run DIR`, then this again"
             )
-        return Rule(**band.model_dump(), pilot_counts=self.pilot_counts, verifier_errors=errors)
+        rule = Rule(**band.model_dump(), pilot_counts=self.pilot_counts, verifier_errors=errors)
+        for verifier, *_ in errors:
+            for_verifier(rule, verifier)
+        return rule
 
     def solvers(self) -> list[Model]:
         """The models whose pass rates say how hard prompts are: the target, and the stronger one where there is one."""

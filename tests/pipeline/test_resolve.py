@@ -274,6 +274,23 @@ def test_verifiers_that_nobody_audited_cannot_be_corrected(data: Path) -> None:
         resolved(data, band={"correct_verifiers": True}).rule(Audits.create_empty())
 
 
+@pytest.mark.parametrize(
+    ("n_accepted", "against", "told"),
+    [
+        (1, ("near_miss",), r"band\.correct_verifiers: the audit knows of no verifier how often it rejects"),
+        (95, ("gold", "near_miss"), "verifier math: .* tell nothing of right and wrong"),
+    ],
+)
+def test_an_audit_that_cannot_correct_is_told_before_any_work(
+    data: Path, n_accepted: int, against: tuple[str, ...], told: str
+) -> None:
+    key = {"source": "s", "verifier": "math", "verifier_version": "1", "n_undecided": 0, "kind": ""}
+    counts = {"gold": (90, 10), "near_miss": (n_accepted, 100 - n_accepted)}
+    rows = [{**key, "against": a, "n_correct": counts[a][0], "n_incorrect": counts[a][1]} for a in against]
+    with pytest.raises(RecipeError, match=told):
+        resolved(data, band={"correct_verifiers": True}).rule(frame_of(Audits, rows))
+
+
 def test_a_stronger_model_is_another_one(data: Path) -> None:
     with pytest.raises(RecipeError, match=r"models\.strong: it is models\.target with the same settings"):
         resolved(data, models={"target": TARGET, "strong": TARGET})
