@@ -87,8 +87,12 @@ class Band(Settings):
 
     low: float = mutable(0.1, "Lowest pass rate in the band.", ge=0, lt=1)
     high: float = mutable(0.9, "Highest pass rate in the band.", gt=0, le=1)
-    confidence: float = mutable(0.95, "Posterior probability at which a region is decided.", gt=0.5, lt=1)
-    rule: Literal["jeffreys", "curtailed", "optimal", "fixed"] = mutable("jeffreys", "When to stop sampling a prompt.")
+    confidence: float = mutable(
+        0.95, "Posterior probability at which a region (below, in or above the band) is decided.", gt=0.5, lt=1
+    )
+    rule: Literal["jeffreys", "curtailed", "optimal", "fixed"] = mutable(
+        "jeffreys", "When to stop sampling a prompt; docs/sampling.md compares the rules."
+    )
     batch: int = Field(4, ge=1, description="Samples a prompt in one round.")
     max_samples: int = mutable(32, "Most samples a prompt.", ge=1, le=1024)
     truncated: Literal["undecided", "incorrect"] = mutable(
@@ -97,9 +101,12 @@ class Band(Settings):
     correct_verifiers: bool = mutable(
         False, "Move the edges of the band by the verifiers' own error rates, as `coldstart audit` measured them."
     )
-    pilot: str = mutable("", "Rule `optimal`: file of pilot counts or outcomes that its prior is fitted to.")
+    pilot: str = mutable("", "Rule `optimal`: file of a pilot, in the `data` folder; its prior is fitted to it.")
     as_good_as: int = mutable(
-        16, "Rule `optimal`: this many fixed samples may not be better at telling the regions.", ge=1, le=1024
+        16,
+        "Rule `optimal`: it errs no more, and loses no more in-band prompts, than so many fixed samples.",
+        ge=1,
+        le=1024,
     )
 
     @model_validator(mode="after")
@@ -123,7 +130,10 @@ class Keep(Settings):
     )
     easy_share: float = mutable(0.0, "Share of the prompts above the band that is replayed.", ge=0, le=1)
     guesses: int = mutable(
-        0, "Answers without reasoning that are tried for each prompt; one right answer drops it. 0: none.", ge=0, le=64
+        0,
+        "Answers without reasoning, tried for each prompt that would go on; one right drops it. 0: none.",
+        ge=0,
+        le=64,
     )
     guess_tokens: int = mutable(64, "Longest answer that passes for one without reasoning, in tokens.", ge=1)
 
@@ -223,8 +233,8 @@ class Recipe(Settings):
     work: Work = Work()
     reuse: list[str] = mutable(
         [],
-        "Run folders, seen from where the command is run: their rollouts are taken where they are the very samples owed, "
-        "of the same prompt, model, template and settings.",
+        "Run folders, seen from where the command is run: their rollouts are taken where they are the very samples "
+        "owed, of the same prompt, model, template and settings.",
     )
 
     @model_validator(mode="after")
