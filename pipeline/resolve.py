@@ -13,7 +13,7 @@ from pipeline import plugins
 from pipeline.bound import stored_recipe
 from pipeline.pass_rates.corrected_band import for_verifier, verifier_errors
 from pipeline.pass_rates.pilot_counts import read_pilot
-from pipeline.pass_rates.stopping import PilotCount, Rule
+from pipeline.pass_rates.stopping import PilotCount, Rule, require_low_cap
 from pipeline.sources import Prompt
 from pipeline.store import open_run
 from pipeline.template import Template, load_template
@@ -196,12 +196,13 @@ def _pilot_counts(recipe: Recipe, origin: Origin) -> tuple[PilotCount, ...]:
     band, where = recipe.band, _where(origin, ("band", "pilot"))
     if band.rule != "optimal":
         return ()
+    require_low_cap(band, _where(origin, ("band", "max_samples")))
     if not band.pilot:
         raise RecipeError(
             f"{where}: found nothing, wanted a file of counts or outcomes, which the rule `optimal` is fitted to; "
             "docs/sampling.md says how to make one, and the rule `jeffreys` needs none"
         )
-    return read_pilot(_under(recipe.data, band.pilot), where)
+    return read_pilot(_under(recipe.data, band.pilot), band, where)
 
 
 def configure_verifiers(settings: Mapping[str, Mapping[str, Any]], origin: Origin) -> dict[str, BaseModel]:

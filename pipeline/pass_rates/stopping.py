@@ -73,12 +73,17 @@ def pilot_prior(pilot_counts: tuple[PilotCount, ...]) -> Prior:
 def optimal_plan(rule: Rule) -> optimal.Plan:
     """When rule `optimal` stops, worked out once for each rule; RecipeError without a pilot or with too high a cap."""
     prior = rule.prior()
-    if rule.max_samples > optimal.MAX_SAMPLES:
-        most = f"wanted at most {optimal.MAX_SAMPLES} for rule 'optimal'; lower it, or take rule 'jeffreys'"
-        raise RecipeError(f"band.max_samples: found {rule.max_samples}, {most}")
+    require_low_cap(rule)
     tokens = sample_tokens(rule.pilot_counts, prior) or (1.0, 1.0)
     sampling = Sampling(prior, rule.low, rule.high, rule.batch, rule.max_samples, tokens)
     return optimal.plan(sampling, rule.as_good_as)
+
+
+def require_low_cap(band: Band, where: str = "band.max_samples") -> None:
+    """Raise a RecipeError where the cap is too high for rule `optimal` to be worked out."""
+    if band.max_samples > optimal.MAX_SAMPLES:
+        most = f"wanted at most {optimal.MAX_SAMPLES} for rule 'optimal'; lower it, or take rule 'jeffreys'"
+        raise RecipeError(f"{where}: found {band.max_samples}, {most}")
 
 
 def regions(pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:

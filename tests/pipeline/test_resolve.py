@@ -258,6 +258,11 @@ def test_a_pilot_that_cannot_be_read_is_named_before_any_work(data: Path, pilot:
         resolved(data, band={**OPTIMAL, "pilot": pilot})
 
 
+def test_a_cap_that_optimal_cannot_work_out_is_told_before_any_work(data: Path) -> None:
+    with pytest.raises(RecipeError, match=r"band\.max_samples: found 257, wanted at most 256"):
+        resolved(data, band={**OPTIMAL, "pilot": "pilot.jsonl", "max_samples": 257})
+
+
 def test_the_rule_has_the_errors_of_audited_verifiers_only_where_they_are_corrected(data: Path) -> None:
     key = {"source": "s", "verifier": "math", "verifier_version": "1", "n_undecided": 0}
     gold = {**key, "against": "gold", "kind": "", "n_correct": 19, "n_incorrect": 1}
