@@ -22,6 +22,7 @@ from pipeline.rate_file import n_used, rate_rows
 from pipeline.resolve import resolve
 from pipeline.store import open_run
 from pipeline.verify import latest
+from schemas.recipe import Band
 from schemas.recipe_file import load_recipe
 from schemas.tables import Rollouts, Verdicts
 
@@ -82,7 +83,7 @@ def main(n: int) -> None:
     """Print the table."""
     samples, pilot = sampled(n, seed=1), sampled(N_PILOT, seed=2)
     known = truth(samples)
-    counts = pilot_counts(pilot, "pilot")
+    counts = pilot_counts(pilot, Band())
     band = {"low": LOW, "high": HIGH, "batch": 4}
     rules = {
         "`fixed` 16": Rule(**band, rule="fixed", max_samples=16),

@@ -91,7 +91,7 @@ def curtailed_rows(outcomes: dict[str, Ints]) -> list[dict[str, Any]]:
     """Decisions of `curtailed` beside those of all ten samples."""
     rows = []
     for task in TASKS:
-        for low, high in (*BANDS, (0.01, 0.99)):
+        for low, high in (*BANDS, (0.05, 0.95)):
             fixed = Rule(rule="fixed", max_samples=10, low=low, high=high)
             row: dict[str, Any] = {"task": task, "band": f"[{low}, {high}]"}
             for batch in (1, 2):

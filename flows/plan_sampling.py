@@ -57,9 +57,10 @@ def plan_sampling(pilot: str | None, beta: tuple[float, float] | None, as_json: 
 def _known(pilot: str | None, beta: tuple[float, float] | None) -> dict[str, Any]:
     """What pass rates are known from, as fields of a rule."""
     from pipeline.pass_rates.pilot_counts import read_pilot
+    from schemas.recipe import Band
 
     if pilot is not None:
-        return {"pilot_counts": read_pilot(pilot)}
+        return {"pilot_counts": read_pilot(pilot, Band())}
     if beta and not all(BETAS[0] <= value <= BETAS[1] for value in beta):
         wanted = f"wanted two numbers from {BETAS[0]:g} to {BETAS[1]:,.0f}"
         raise click.UsageError(f"--beta {beta[0]:g} {beta[1]:g}: {wanted}")

@@ -87,18 +87,25 @@ def _rule(*, false_negatives: float, false_positives: float, pilot: str, **band:
         raise RecipeError("rate: --rule optimal and --pilot FILE need each other: its prior is fitted to it")
     errors = (JUDGE, false_negatives, false_positives)
     try:
-        rule = Rule(**band, pilot=pilot, pilot_counts=_counts(pilot), verifier_errors=(errors,), correct_verifiers=True)
+        rule = Rule(
+            **band,
+            pilot=pilot,
+            pilot_counts=_counts(pilot, band["truncated"]),
+            verifier_errors=(errors,),
+            correct_verifiers=True,
+        )
     except ValidationError as error:
         raise RecipeError(explain(error, Rule, "rate")) from None
     return for_verifier(rule, JUDGE)
 
 
-def _counts(pilot: str) -> "tuple[PilotCount, ...]":
+def _counts(pilot: str, truncated: Any) -> "tuple[PilotCount, ...]":
     if not pilot:
         return ()
     from pipeline.pass_rates.pilot_counts import read_pilot
+    from schemas.recipe import Band
 
-    return read_pilot(pilot, pilot)
+    return read_pilot(pilot, Band(truncated=truncated))
 
 
 def _tell(rates: "pl.DataFrame", rule: "Rule") -> None:

@@ -1,8 +1,9 @@
 """What a pilot has measured: how many prompts had c of n samples right, from a file of outcomes or of counts.
 
 Rule `optimal` and `coldstart plan-sampling` fit a prior to it. Outcomes are a row a sample (prompt_id, outcome, and
-n_completion_tokens where tokens shall count); counts are a row a prompt: n_correct and n_incorrect, or n_correct and
-n_rated, as `coldstart rate` and the table `pass_rates` have them, or c and n; tokens_mean may stand beside them.
+n_completion_tokens where tokens shall count); counts are a row a prompt: n_correct and n_incorrect, as `coldstart rate`
+and the table `pass_rates` have them, or c and n; tokens_mean may stand beside them. What was cut off (reason, or
+n_truncated) counts as the band says.
 """
 
 from pathlib import Path
@@ -10,15 +11,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from pipeline.ledger import CORRECT, INCORRECT, entry, is_rated
 from pipeline.pass_rates.prior import Prior, mean_rates
 from pipeline.rows import read_rows, require_column, require_valid
 from schemas.errors import SchemaError
+from schemas.recipe import Band
 from schemas.tables import OUTCOMES
 
 PilotCount = tuple[int, int, int, float | None]
 """n rated samples, c right ones, the prompts that have both, and their mean tokens a sample where they were counted."""
 
-PAIRS = (("n_rated", "n_correct"), ("n_incorrect", "n_correct"), ("n", "c"))
+PAIRS = (("n_incorrect", "n_correct"), ("n", "c"))
 """Columns that counts may have; with n_incorrect, n is the sum of both."""
 
 MOST = 2**31 - 1
@@ -27,21 +30,19 @@ MOST = 2**31 - 1
 WHOLE = f"a whole number from 0 to {MOST}"
 
 
-def read_pilot(path: str | Path, where: str | None = None) -> tuple[PilotCount, ...]:
+def read_pilot(path: str | Path, band: Band, where: str | None = None) -> tuple[PilotCount, ...]:
     """The counts in a pilot file; `where` names it in messages."""
-    return pilot_counts(read_rows(path), where or str(path))
+    return pilot_counts(read_rows(path), band, where or str(path))
 
 
-def pilot_counts(frame: pl.DataFrame, where: str = "pilot") -> tuple[PilotCount, ...]:
-    """Distinct counts with the prompts that have them, sorted; prompts without a right or wrong sample say nothing.
+def pilot_counts(frame: pl.DataFrame, band: Band, where: str = "pilot") -> tuple[PilotCount, ...]:
+    """Distinct counts with the prompts that have them, sorted; prompts without a rated sample say nothing.
 
     Of rows with an arm only those that solve the prompt, without a plan and for its pass rate, are taken. Raises
     SchemaError for columns or values that are none of the above, and where nothing was rated.
     """
-    if "outcome" in frame.columns:
-        prompts = _from_outcomes(_solved_alone(frame, where), where)
-    else:
-        prompts = _from_counts(_solved_alone(frame, where), where)
+    read = _from_outcomes if "outcome" in frame.columns else _from_counts
+    prompts = read(_solved_alone(frame, where), band, where)
     measured = prompts.filter(pl.col("n") > 0)
     if measured.is_empty():
         raise SchemaError(f"{where}: no sample that was judged right or wrong; wanted outcomes or counts of a pilot")
@@ -67,28 +68,31 @@ def sample_tokens(counts: tuple[PilotCount, ...], prior: Prior) -> tuple[float, 
     return hard, easy
 
 
-def _from_outcomes(frame: pl.DataFrame, where: str) -> pl.DataFrame:
+def _from_outcomes(frame: pl.DataFrame, band: Band, where: str) -> pl.DataFrame:
     """A row a prompt: n, c and mean tokens of its samples (null where they were not counted)."""
     require_column("prompt_id", frame.columns, where)
     require_valid(frame, "prompt_id", frame["prompt_id"].is_not_null(), "text or a whole number", where)
     outcome = frame["outcome"].cast(pl.String)
     require_valid(frame, "outcome", outcome.is_in(OUTCOMES).fill_null(False), f"one of {', '.join(OUTCOMES)}", where)
-    correct, incorrect, _ = OUTCOMES
-    samples = frame.select("prompt_id", outcome=outcome, tokens=_tokens(frame, "n_completion_tokens", where))
+    reason = pl.col("reason") if "reason" in frame.columns else pl.lit(None, pl.String)
+    tokens = _tokens(frame, "n_completion_tokens", where)
+    samples = frame.select("prompt_id", outcome=outcome, reason=reason, tokens=tokens).with_columns(entry())
     return samples.group_by("prompt_id").agg(
-        n=pl.col("outcome").is_in([correct, incorrect]).sum().cast(pl.Int64),
-        c=(pl.col("outcome") == correct).sum().cast(pl.Int64),
+        n=is_rated(band).sum().cast(pl.Int64),
+        c=(pl.col("entry") == CORRECT).sum().cast(pl.Int64),
         tokens=pl.col("tokens").mean(),
     )
 
 
-def _from_counts(frame: pl.DataFrame, where: str) -> pl.DataFrame:
+def _from_counts(frame: pl.DataFrame, band: Band, where: str) -> pl.DataFrame:
     names = next((pair for pair in PAIRS if set(pair) <= set(frame.columns)), None)
     if names is None:
         wanted = "outcomes (prompt_id and outcome) or counts (n_correct and n_incorrect, or c and n)"
         raise SchemaError(f"{where}: wanted {wanted}; it has {', '.join(frame.columns)[:300] or 'no columns'}")
     of, right = (_whole(frame, name, where) for name in names)
     n = of + right if names[0] == "n_incorrect" else of
+    if names[0] == "n_incorrect" and "n_truncated" in frame.columns and band.truncated == INCORRECT:
+        n += _whole(frame, "n_truncated", where)
     require_valid(frame, names[1], right <= n, f"at most {names[0]}", where)
     return pl.DataFrame({"n": n, "c": right, "tokens": _tokens(frame, "tokens_mean", where)})
 

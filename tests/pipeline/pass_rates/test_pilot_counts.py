@@ -9,6 +9,7 @@ import pytest
 from pipeline.pass_rates.pilot_counts import pilot_counts, read_pilot, sample_tokens
 from pipeline.pass_rates.prior import beta_prior
 from schemas.errors import SchemaError
+from schemas.recipe import Band
 
 FLAT = beta_prior(1, 1)
 
@@ -16,44 +17,55 @@ FLAT = beta_prior(1, 1)
 def test_outcomes_are_counted_by_prompt_and_prompts_by_counts() -> None:
     outcomes = ["correct", "incorrect", "undecided", "incorrect", "correct", "undecided"]
     frame = pl.DataFrame({"prompt_id": ["a", "a", "a", "b", "b", "c"], "outcome": outcomes})
-    assert pilot_counts(frame) == ((2, 1, 2, None),)
+    assert pilot_counts(frame, Band()) == ((2, 1, 2, None),)
 
 
 def test_tokens_of_outcomes_are_means_over_all_samples_of_a_prompt() -> None:
     frame = pl.DataFrame(
         {"prompt_id": [1, 1, 2], "outcome": ["correct", "undecided", "correct"], "n_completion_tokens": [10, 30, 50]}
     )
-    assert pilot_counts(frame) == ((1, 1, 2, 35.0),)
+    assert pilot_counts(frame, Band()) == ((1, 1, 2, 35.0),)
 
 
 @pytest.mark.parametrize(
     "columns",
     [
         {"n_correct": [1, 0], "n_incorrect": [3, 4]},
-        {"n_correct": [1, 0], "n_rated": [4, 4], "n_incorrect": [2, 3]},
         {"c": [1, 0], "n": [4, 4]},
         {"c": ["1", "0"], "n": ["4", "4"]},
         {"c": [1.0, 0.0], "n": [4.0, 4.0], "tokens_mean": [None, None]},
     ],
 )
 def test_counts_come_in_any_of_their_columns(columns: dict[str, list[Any]]) -> None:
-    assert pilot_counts(pl.DataFrame(columns)) == ((4, 0, 1, None), (4, 1, 1, None))
+    assert pilot_counts(pl.DataFrame(columns), Band()) == ((4, 0, 1, None), (4, 1, 1, None))
+
+
+@pytest.mark.parametrize(("truncated", "found"), [("undecided", (1, 1, 1, None)), ("incorrect", (4, 1, 1, None))])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"prompt_id": [1] * 4, "outcome": ["correct"] + ["undecided"] * 3, "reason": ["correct"] + ["truncated"] * 3},
+        {"n_correct": [1], "n_incorrect": [0], "n_truncated": [3], "n_rated": [1]},
+    ],
+    ids=["outcomes", "counts"],
+)
+def test_what_was_cut_off_counts_as_the_band_says(columns: dict[str, list[Any]], truncated: Any, found: Any) -> None:
+    assert pilot_counts(pl.DataFrame(columns), Band(truncated=truncated)) == (found,)
 
 
 def test_a_prompt_without_a_verdict_says_nothing() -> None:
-    assert pilot_counts(pl.DataFrame({"n": [0, 8], "c": [0, 2]})) == ((8, 2, 1, None),)
+    assert pilot_counts(pl.DataFrame({"n": [0, 8], "c": [0, 2]}), Band()) == ((8, 2, 1, None),)
 
 
 def test_of_pass_rates_only_prompts_solved_alone_are_taken() -> None:
     frame = pl.DataFrame({"n": [4, 4], "c": [1, 4], "arm": ["solve", "execute"], "plan_id": ["", "p"]})
-    assert pilot_counts(frame) == ((4, 1, 1, None),)
+    assert pilot_counts(frame, Band()) == ((4, 1, 1, None),)
 
 
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
         ({"c": [1, 5], "n": [4, 4]}, "record 2, c: found 5, wanted at most n"),
-        ({"n_correct": [2], "n_rated": [1]}, "record 1, n_correct: found 2, wanted at most n_rated"),
         ({"c": [-1], "n": [4]}, "record 1, c: found -1, wanted a whole number from 0"),
         ({"c": [0.5], "n": [4]}, "record 1, c: found 0.5, wanted a whole number from 0"),
         ({"c": ["few"], "n": ["4"]}, 'record 1, c: found "few", wanted a whole number from 0'),
@@ -76,7 +88,7 @@ def test_of_pass_rates_only_prompts_solved_alone_are_taken() -> None:
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_a_line(columns: dict[str, list[Any]], message: str) -> None:
     with pytest.raises(SchemaError) as error:
-        pilot_counts(pl.DataFrame(columns, strict=False), "pilot.csv")
+        pilot_counts(pl.DataFrame(columns, strict=False), Band(), "pilot.csv")
     assert str(error.value).startswith(f"pilot.csv: {message}")
     assert "\n" not in str(error.value)
 
@@ -90,7 +102,7 @@ def test_what_is_wrong_is_told_in_a_line(columns: dict[str, list[Any]], message:
 )
 def test_files_of_any_kind_are_read(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
-    assert read_pilot(tmp_path / name) == ((4, 1, 1, None), (4, 3, 1, None))
+    assert read_pilot(tmp_path / name, Band()) == ((4, 1, 1, None), (4, 3, 1, None))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +111,7 @@ def test_files_of_any_kind_are_read(tmp_path: Path, name: str, text: str) -> Non
 def test_an_empty_file_is_named(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / name).write_text("")
     with pytest.raises(SchemaError, match=f"{name}: .*{message}"):
-        read_pilot(tmp_path / name)
+        read_pilot(tmp_path / name, Band())
 
 
 def test_tokens_are_a_line_over_rates() -> None:
