@@ -119,10 +119,9 @@ def funnel(run_url: str, as_json: bool) -> None:
 
     Rollouts are those sampled to measure pass rates; trials of plans are counted by their plans.
     """
-    from flows.console import show_frame
-    from flows.reports import funnel_frame
+    from flows.console import show_funnel
 
-    show_frame(funnel_frame(_existing(run_url)), as_json=as_json, width=100)
+    show_funnel(_existing(run_url), as_json=as_json)
 
 
 @cli.command()

@@ -80,11 +80,18 @@ def show_columns(names: Sequence[str], rows: Sequence[Sequence[str]], on_the_rig
         print("  ".join(padded).rstrip())
 
 
+def show_funnel(run: "Run", *, as_json: bool = False) -> None:
+    """Print the funnel of a run, its reasons whole unless there are very many."""
+    from flows.reports import funnel_frame
+
+    show_frame(funnel_frame(run), as_json=as_json, width=250)
+
+
 def show_end(run: "Run", *, as_json: bool = False) -> None:
     """Print what a command left behind: the funnel, where the run is, what it cost, and what to know of its answers."""
-    from flows.reports import cost_line, end_notes, funnel_frame
+    from flows.reports import cost_line, end_notes
 
-    show_frame(funnel_frame(run), as_json=as_json, width=100)
+    show_funnel(run, as_json=as_json)
     say(f"\nrun: {run.url}", err=as_json)
     say(cost_line(run), err=as_json)
     for note in end_notes(run):

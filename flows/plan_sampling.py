@@ -78,7 +78,7 @@ def _chosen(band: dict[str, Any], known: dict[str, Any]) -> "Rule":
     try:
         return Rule(rule="optimal", **band, **known)
     except ValidationError as error:
-        raise RecipeError(explain(error, Rule, "coldstart plan-sampling")) from None
+        raise RecipeError(explain(error, Rule, "plan-sampling")) from None
 
 
 def _rules(chosen: "Rule") -> list["Rule"]:

@@ -91,7 +91,7 @@ def end_notes(run: Run) -> Iterator[str]:
     recipe = Recipe.model_validate(document["recipe"])
     rates = run.read(PassRates)
     if n_truncated := rates["n_truncated"].sum():
-        n = rates.select(n_samples()).to_series().sum()
+        n = rates.select(n_samples() - pl.col("n_not_run") - pl.col("n_generation_error")).to_series().sum()
         counted = "wrong" if recipe.band.truncated == "incorrect" else "neither right nor wrong"
         yield (
             f"{n_truncated:,} of {n:,} answers were cut off by their token limit, and count as {counted} "

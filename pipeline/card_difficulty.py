@@ -17,7 +17,7 @@ BAR_WIDTH = 40
 RULES = {
     "jeffreys": "in rounds of {batch}, until one region had a posterior probability of {confidence:g} under the prior "
     "of Jeffreys or there were {max_samples} samples",
-    "curtailed": "in rounds of {batch}, until none of {max_samples} samples that were left could change the region",
+    "curtailed": "in rounds of {batch}, until nothing that the rest of {max_samples} could say would change its region",
     "optimal": "in rounds of {batch}, until another would have cost more than it could mend, under a prior fitted to a "
     "pilot, or there were {max_samples} samples",
     "fixed": "{max_samples} times",
@@ -151,7 +151,7 @@ def stated_frame(stated: pl.DataFrame) -> pl.DataFrame:
     """The stated error with each rate and its interval as one text."""
     for name in ("error", "impure", "lost"):
         stated = with_intervals(stated, name, f"{name}_low", f"{name}_high", shape=".1%")
-    return stated
+    return stated.rename({"n_prompts": "prompts", "n_kept": "called in band"})
 
 
 def _spent(difficulty: Difficulty) -> Iterator[str]:

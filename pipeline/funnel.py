@@ -61,17 +61,20 @@ def _recorded_plans(tables: Tables) -> list[Step]:
 def _tried_plans(tables: Tables) -> list[Step]:
     """Plans from the request to the result, and the traces of the best ones.
 
-    A plan that several rollouts wrote counts as parsed once; `same_plan` counts the others.
+    Of prompts that go on now: others may have plans from an earlier band. A plan that several rollouts wrote counts as
+    parsed once; `same_plan` counts the others.
     """
-    choices, scores, plans = tables["choices"], tables["plan_scores"], tables["plans"]
-    asked = tables["rollouts"].filter(pl.col("arm") == "write_plan", pl.col("step_id") == NONE)
+    choices, on = tables["choices"], tables["bands"].filter(decision="kept")
+    plans, rollouts = (tables[name].join(on, on="prompt_id", how="semi") for name in ("plans", "rollouts"))
+    asked = rollouts.filter(pl.col("arm") == "write_plan", pl.col("step_id") == NONE)
     of_plan, kept = pl.col("kind") == "plan", pl.col("decision") == "kept"
     chosen, traces = choices.filter(of_plan), choices.filter(~of_plan)
+    scores = tables["plan_scores"].join(chosen.filter(kept), left_on="plan_id", right_on="id", how="semi")
     untried = chosen.filter(kept).join(scores, left_on="id", right_on="plan_id", how="anti").height
     same = asked["text"].drop_nulls().len() - plans["rollout_id"].drop_nulls().len()
     waiting = f"; not tried yet: {untried}" if untried else ""
     is_trial = (pl.col("phase") == "search") & ~pl.col("arm").is_in(["write_plan", "judge"])
-    trials = tables["rollouts"].filter(is_trial).height
+    trials = rollouts.filter(is_trial).height
     helps = scores.filter(decision="helps").join(plans.select("plan_id", "prompt_id"), on="plan_id")
     return [
         ("asked for", "plans", asked.height, ""),

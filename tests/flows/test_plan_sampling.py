@@ -72,7 +72,7 @@ def test_a_batch_above_eight_and_a_cap_of_one_are_fine() -> None:
 def test_options_that_are_no_band_are_told_in_a_line(options: list[str], message: str) -> None:
     with pytest.raises(RecipeError) as error:
         CliRunner().invoke(plan_sampling, options, catch_exceptions=False)
-    assert str(error.value) == f"coldstart plan-sampling: {message}"
+    assert str(error.value) == f"plan-sampling: {message}"
 
 
 def test_a_broken_pilot_is_told_by_its_record(tmp_path: Path) -> None:

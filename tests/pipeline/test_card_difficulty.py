@@ -68,7 +68,7 @@ def test_the_band_its_rule_and_its_models_are_told(evidence: Evidence) -> None:
     assert "until one region had a posterior probability of 0.95 under the prior of Jeffreys or there were 32" in told
     assert "Each problem was sampled 32 times (rule `fixed`)" in section(evidence, band=Band(rule="fixed"))
     assert "under a prior fitted to a pilot, or there were 32" in section(evidence, band=Band(rule="optimal"))
-    assert "could change the region (rule `curtailed`)" in section(evidence, band=Band(rule="curtailed"))
+    assert "would change its region (rule `curtailed`)" in section(evidence, band=Band(rule="curtailed"))
 
 
 def test_what_cut_off_answers_count_as_is_told_with_their_number(evidence: Evidence) -> None:
