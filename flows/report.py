@@ -24,6 +24,7 @@ def report(run_url: str, output: str | None, as_json: bool) -> None:
     from flows.console import say
     from flows.reports import recipe_of
     from pipeline.card_difficulty import spent_frame, stated_frame
+    from pipeline.pass_rates.band_error import MIN_PROMPTS
     from pipeline.store import open_run
     from schemas.errors import InputError
 
@@ -34,6 +35,8 @@ def report(run_url: str, output: str | None, as_json: bool) -> None:
         raise InputError(f"{run_url}: no pass rates yet; `coldstart run RECIPE --run {run_url}` measures them")
     stated, spent = difficulty.stated, difficulty.spent
     _show_table("stated error", stated if as_json else stated_frame(stated), as_json=as_json)
+    if not as_json and not stated["error"].count():
+        say(f"not stated of fewer than {MIN_PROMPTS} measured prompts")
     _show_table("samples", spent if as_json else spent_frame(spent), as_json=as_json)
     _show_table("pass@k", difficulty.pass_at_k, as_json=as_json)
     if output:

@@ -203,7 +203,13 @@ def _wanted_guesses(run: Run, resolved: Resolved) -> Wanted:
 
 def _notes(run: Run, rule: Rule) -> list[str]:
     """What to know of the band before it costs anything, by the verifiers' own errors where they were audited."""
-    return warnings_of(rule.model_copy(update={"verifier_errors": verifier_errors(run.read(Audits))}))
+    known = verifier_errors(run.read(Audits))
+    notes = warnings_of(rule.model_copy(update={"verifier_errors": known}))
+    unknown = set(run.read(Prompts)["verifier"].unique()) - {verifier for verifier, *_ in known}
+    if rule.correct_verifiers and unknown:
+        names = ", ".join(sorted(unknown))
+        notes.append(f"The band is not corrected for {names}: the audit does not know both of its error rates.")
+    return notes
 
 
 def _sampled(run: Run, limit: int | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:

@@ -18,6 +18,8 @@ Bools = NDArray[np.bool_]
 
 GROUPS = ("decided", "capped", "all")
 FIGURES = ("error", "impure", "lost")
+HALF_A_PROMPT = 0.5
+"""Shares of fewer prompts than are expected to be one are shares of nothing."""
 
 N_FOLDS = 5
 """Parts of the prompts; each part's posteriors are under a prior fitted to the others."""
@@ -160,8 +162,9 @@ def _shares(really: Floats, called: Bools) -> Floats:
         (right[..., kept].sum(axis=-1), really[..., kept, :].sum(axis=(-2, -1))),
         (right[..., kept].sum(axis=-1), really[..., IN_BAND].sum(axis=-1)),
     )
-    with np.errstate(invalid="ignore"):
-        return np.stack([1 - good / whole for good, whole in parts], axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = [np.where(whole < HALF_A_PROMPT, np.nan, 1 - good / whole) for good, whole in parts]
+    return np.stack(shares, axis=-1).clip(0, 1)
 
 
 def _with_interval(share: float, shares: Floats) -> tuple[float | None, float | None, float | None]:

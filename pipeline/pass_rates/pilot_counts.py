@@ -1,9 +1,9 @@
 """What a pilot has measured: how many prompts had c of n samples right, from a file of outcomes or of counts.
 
 Rule `optimal` and `coldstart plan-sampling` fit a prior to it. Outcomes are a row a sample (prompt_id, outcome, and
-n_completion_tokens where tokens shall count); counts are a row a prompt: n_correct and n_incorrect, as `coldstart rate`
-and the table `pass_rates` have them, or c and n; tokens_mean may stand beside them. What was cut off (reason, or
-n_truncated) counts as the band says.
+n_completion_tokens where tokens shall count); counts are a row a prompt: n_correct and n_incorrect (or n_rated), as
+`coldstart rate` and the table `pass_rates` have them, or c and n; tokens_mean may stand beside them. What was cut off
+(reason, or n_truncated beside n_incorrect) counts as the band says.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from schemas.tables import OUTCOMES
 PilotCount = tuple[int, int, int, float | None]
 """n rated samples, c right ones, the prompts that have both, and their mean tokens a sample where they were counted."""
 
-PAIRS = (("n_incorrect", "n_correct"), ("n", "c"))
+PAIRS = (("n_incorrect", "n_correct"), ("n_rated", "n_correct"), ("n", "c"))
 """Columns that counts may have; with n_incorrect, n is the sum of both."""
 
 MOST = 2**31 - 1

@@ -31,6 +31,7 @@ def test_tokens_of_outcomes_are_means_over_all_samples_of_a_prompt() -> None:
     "columns",
     [
         {"n_correct": [1, 0], "n_incorrect": [3, 4]},
+        {"n_correct": [1, 0], "n_rated": [4, 4]},
         {"c": [1, 0], "n": [4, 4]},
         {"c": ["1", "0"], "n": ["4", "4"]},
         {"c": [1.0, 0.0], "n": [4.0, 4.0], "tokens_mean": [None, None]},
