@@ -321,3 +321,16 @@ def test_batch_files_ask_both_models_and_for_guesses(two_models: Sums, coldstart
         assert coldstart(*goes_on[:1], *start, *goes_on[1:], "--ingest-batch", answers).returncode == 0
     assert emitted.returncode == 0, emitted.stderr
     assert set(steps) == {"generate samples", "generate strong samples", "generate guesses"}
+
+
+@pytest.mark.slow
+def test_a_band_that_can_be_corrected_for_one_verifier_only_says_for_which_it_is_not(
+    recorded_run: Path, coldstart: Call
+) -> None:
+    assert coldstart("audit", "--run", recorded_run).returncode == 0
+    root = Path(__file__).resolve().parents[2]
+    settings = (f"data={root / 'data/recorded'}", "band.correct_verifiers=true")
+    options = [part for setting in settings for part in ("--set", setting)]
+    said = coldstart("run", root / "flows/recipes/recorded.toml", *options, "--run", recorded_run)
+    assert said.returncode == 0, said.stderr
+    assert "The band is not corrected for strips: the audit does not know both of its error rates." in said.stderr
