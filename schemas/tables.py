@@ -184,7 +184,7 @@ class PassRates(dy.Schema):
     )
     p_in = _share("Posterior probability that it is in the band.", nullable=True)
     p_above = _share("Posterior probability that it is above the band.", nullable=True)
-    region = _enum(REGIONS, "The most probable region; `unmeasured` without a verdict.")
+    region = _enum(REGIONS, "The most probable region; `unmeasured` without a rated rollout.")
     is_decided = dy.Bool(description="The posterior of the region reached the confidence.")
     stop_rule = _text("The rule that decided when to stop sampling.")
     n_first_round = _count("Those of n_rated that are in the first, fixed round: what unbiased pass@k may use.")
