@@ -123,18 +123,18 @@ def _config(options: dict[str, Any], verifiers: dict[str, Any]) -> "Config":
 
 def _show(audits: "pl.DataFrame", options: dict[str, Any]) -> None:
     """Print rates, agreement and the first errors; write all errors where that was asked for."""
-    from flows.console import say
+    from flows.console import say, show_table
     from pipeline.agreement_rates import agreement
     from pipeline.error_rates import listed_errors, reasons
     from pipeline.rows import write_rows
 
     as_json, errors = options["as_json"], listed_errors(audits)
     rates = audits.drop("errors").with_columns(reasons(audits))
-    _show_table("audits", rates, as_json=as_json)
-    _show_table("agreement", agreement(audits), as_json=as_json)
+    show_table("audits", rates, as_json=as_json)
+    show_table("agreement", agreement(audits), as_json=as_json)
     empty = [name for name in ("failed_step", "answer", "details") if errors[name].is_null().all()]
     listed = errors.drop("source", "verifier_version", *empty)
-    _show_table("errors", errors if as_json else listed.head(SHOWN), as_json=as_json)
+    show_table("errors", errors if as_json else listed.head(SHOWN), as_json=as_json)
     if output := options["output"]:
         write_rows(errors, output)
     where = f"all in {output}" if output else f"-o FILE writes all {errors.height}" if errors.height > SHOWN else ""
@@ -150,26 +150,11 @@ def _told(errors: "pl.DataFrame") -> str:
 
 
 def _show_suspects(suspects: "pl.DataFrame", options: dict[str, Any]) -> None:
-    from flows.console import say
+    from flows.console import say, show_table
 
     as_json = options["as_json"]
     queue = suspects.sort("rank")
     brief = queue.head(SHOWN).drop("source", "verifier", "n_models_agree", "tokens_median")
-    _show_table("suspects", queue if as_json else brief, as_json=as_json)
+    show_table("suspects", queue if as_json else brief, as_json=as_json)
     show = f"`coldstart show PROMPT_ID --run {options['run_url']}` shows a prompt with all its answers"
     say(f"{queue.height} suspect keys; {show}", err=as_json)
-
-
-def _show_table(name: str, frame: "pl.DataFrame", *, as_json: bool) -> None:
-    """A table under its name; for machines each row names its table."""
-    import polars as pl
-
-    from flows.console import say, show_frame
-
-    if frame.is_empty():
-        return
-    if as_json:
-        show_frame(frame.select(pl.lit(name).alias("table"), pl.all()), as_json=True)
-        return
-    say(f"\n{name}")
-    show_frame(frame, width=40)

@@ -72,6 +72,19 @@ def show_frame(frame: "pl.DataFrame", *, as_json: bool = False, width: int = 60)
     show_columns(frame.columns, cells, [dtype.is_numeric() for dtype in frame.dtypes])
 
 
+def show_table(name: str, frame: "pl.DataFrame", *, as_json: bool) -> None:
+    """Print rows under the name of their table, none where there are none; for machines each row names its table."""
+    import polars as pl
+
+    if frame.is_empty():
+        return
+    if as_json:
+        show_frame(frame.select(pl.lit(name).alias("table"), pl.all()), as_json=True)
+        return
+    say(f"\n{name}")
+    show_frame(frame, width=40)
+
+
 def show_columns(names: Sequence[str], rows: Sequence[Sequence[str]], on_the_right: Sequence[bool]) -> None:
     """Print cells in columns as wide as their longest; numbers are best aligned on the right."""
     widths = [max(len(name), *(len(row[i]) for row in rows), 0) for i, name in enumerate(names)]

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from pipeline.figures.difficulty import Difficulty
     from pipeline.store import Run
 
@@ -21,7 +19,7 @@ def report(run_url: str, output: str | None, as_json: bool) -> None:
     The stated error (decided prompts and capped ones apart), samples by region beside a fixed number, and pass@k of
     the first round. FOLDER, or an earlier report there, is written whole or not at all.
     """
-    from flows.console import say
+    from flows.console import say, show_table
     from flows.reports import recipe_of
     from pipeline.card_difficulty import spent_frame, stated_frame
     from pipeline.pass_rates.band_error import MIN_PROMPTS
@@ -34,11 +32,11 @@ def report(run_url: str, output: str | None, as_json: bool) -> None:
     if difficulty.spent.is_empty():
         raise InputError(f"{run_url}: no pass rates yet; `coldstart run RECIPE --run {run_url}` measures them")
     stated, spent = difficulty.stated, difficulty.spent
-    _show_table("stated error", stated if as_json else stated_frame(stated), as_json=as_json)
+    show_table("stated error", stated if as_json else stated_frame(stated), as_json=as_json)
     if not as_json and not stated["error"].count():
         say(f"not stated of fewer than {MIN_PROMPTS} measured prompts")
-    _show_table("samples", spent if as_json else spent_frame(spent), as_json=as_json)
-    _show_table("pass@k", difficulty.pass_at_k, as_json=as_json)
+    show_table("samples", spent if as_json else spent_frame(spent), as_json=as_json)
+    show_table("pass@k", difficulty.pass_at_k, as_json=as_json)
     if output:
         _write(output, settings["recipe"]["name"], difficulty)
         say(f"\nreport: {output}", err=as_json)
@@ -66,22 +64,7 @@ def _write(output: str, name: str, difficulty: "Difficulty") -> None:
     from pipeline.figures.pictures import draw, is_figure
     from pipeline.folder import README, replace_folder
 
-    pictures = draw(difficulty)
-    files = {name: content for each in pictures for name, content in each.files("svg", "png").items()}
+    pictures = draw(difficulty, "svg", "png")
+    files = {name: content for each in pictures for name, content in each.files().items()}
     told = report_told(name, difficulty, pictures)
     replace_folder(output, {**files, README: told.encode()}, "report", is_figure)
-
-
-def _show_table(name: str, frame: "pl.DataFrame", *, as_json: bool) -> None:
-    """A table under its name; for machines each row names its table."""
-    import polars as pl
-
-    from flows.console import say, show_frame
-
-    if frame.is_empty():
-        return
-    if as_json:
-        show_frame(frame.select(pl.lit(name).alias("table"), pl.all()), as_json=True)
-        return
-    say(f"\n{name}")
-    show_frame(frame, width=40)

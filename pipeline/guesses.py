@@ -6,7 +6,7 @@ comes back with reasoning all the same, or at length, is no guess: such tries co
 
 import polars as pl
 
-from pipeline.sampling import PHASE, rollout_ids
+from pipeline.sampling import PHASE, keyed
 from pipeline.verify import latest
 from schemas.recipe import Keep
 from schemas.tables import Rollouts, polars_schema
@@ -22,9 +22,7 @@ def wanted(bands: pl.DataFrame, generator_id: str, n: int) -> pl.DataFrame:
     """
     goes_on = bands.filter((pl.col("decision") == "kept") | (pl.col("reason") == GUESSABLE)).select("prompt_id")
     index = pl.DataFrame({"sample_index": range(n)}, {"sample_index": polars_schema(Rollouts)["sample_index"]})
-    samples = goes_on.join(index, how="cross").sort("prompt_id", "sample_index")
-    ids = pl.Series("rollout_id", rollout_ids(samples.rows(), generator_id, ARM), dtype=pl.String)
-    return samples.select(ids, "prompt_id", "sample_index", arm=pl.lit(ARM), phase=pl.lit(PHASE))
+    return keyed(goes_on.join(index, how="cross").sort("prompt_id", "sample_index"), generator_id, ARM)
 
 
 def counted(rollouts: pl.DataFrame, verdicts: pl.DataFrame, target: str, keep: Keep) -> pl.DataFrame:

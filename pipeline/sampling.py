@@ -18,9 +18,14 @@ from schemas.tables import Rollouts, polars_schema
 ARM, PHASE = "solve", "screen"
 
 
+def of_screen(pass_rates: pl.DataFrame) -> pl.DataFrame:
+    """The pass rates that say how hard prompts are: those of solving without a plan, while screening."""
+    return pass_rates.filter(arm=ARM, phase=PHASE, plan_id=NONE)
+
+
 def of_model(pass_rates: pl.DataFrame, generator_id: str) -> pl.DataFrame:
-    """The pass rates that say how hard prompts are for a model: those of solving without a plan, while screening."""
-    return pass_rates.filter(generator_id=generator_id, arm=ARM, phase=PHASE, plan_id=NONE)
+    """Those of one model."""
+    return of_screen(pass_rates).filter(generator_id=generator_id)
 
 
 def stopped(ledgers: pl.DataFrame, rule: Rule) -> pl.Series:
@@ -58,12 +63,17 @@ def wanted(
         .select("prompt_id", sample_index=pl.int_ranges(0, "k", dtype=polars_schema(Rollouts)["sample_index"]))
         .explode("sample_index")
     )
-    ids = pl.Series("rollout_id", rollout_ids(samples.rows(), generator_id), dtype=pl.String)
-    return samples.select(ids, "prompt_id", "sample_index", arm=pl.lit(ARM), phase=pl.lit(PHASE))
+    return keyed(samples, generator_id, ARM)
 
 
-def rollout_ids(samples: Iterable[tuple[str, int]], generator_id: str, arm: str = ARM) -> list[str]:
-    """`ids.rollout_id` of many (prompt_id, sample_index) of the screen, at a quarter of the cost: one JSON for all."""
+def keyed(samples: pl.DataFrame, generator_id: str, arm: str) -> pl.DataFrame:
+    """Samples of the screen (columns prompt_id and sample_index), with rollout_id, arm and phase."""
+    ids = pl.Series("rollout_id", _rollout_ids(samples.rows(), generator_id, arm), dtype=pl.String)
+    return samples.select(ids, "prompt_id", "sample_index", arm=pl.lit(arm), phase=pl.lit(PHASE))
+
+
+def _rollout_ids(samples: Iterable[tuple[str, int]], generator_id: str, arm: str) -> list[str]:
+    """`ids.rollout_id` of many (prompt_id, sample_index), at a quarter of the cost: one JSON for all."""
     key = {"arm": arm, "phase": PHASE, "plan_id": NONE, "step_id": NONE, "generator_id": generator_id}
     text = canonical_json({"kind": "rollout", **key, "prompt_id": "\x1a", "sample_index": 0})
     start, _, end = text.partition(r'\u001a","sample_index":0')

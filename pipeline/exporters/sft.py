@@ -34,9 +34,9 @@ def export(examples: pl.DataFrame, evidence: Evidence, config: Config) -> str:
     """
     if examples.is_empty():
         raise InputError("nothing to export: the run has no examples; `coldstart funnel` shows where rows were lost")
-    pictures = draw(evidence.difficulty) if can_draw() else ()
+    pictures = draw(evidence.difficulty, "png") if can_draw() else ()
     card = render_card(replace(evidence, name=config.title or evidence.name), examples, pictures, FIGURES)
-    figures = {f"{FIGURES}/{name}": content for each in pictures for name, content in each.files("png").items()}
+    figures = {f"{FIGURES}/{name}": content for each in pictures for name, content in each.files().items()}
     replace_folder(config.to, {**_splits(examples), **figures, README: card.encode()}, "export", _is_ours)
     return config.to
 

@@ -43,8 +43,11 @@ STYLE: dict[Any, Any] = {
 }  # fmt: skip
 
 
-def rendered(shape: "Callable[[Figure], None]", n_panels: int, title: str) -> tuple[bytes, bytes]:
-    """What `shape` draws on an empty figure, as PNG and as SVG; `title` is the SVG's, for those who do not see it."""
+def rendered(shape: "Callable[[Figure], None]", n_panels: int, title: str, formats: Sequence[str]) -> dict[str, bytes]:
+    """What `shape` draws on an empty figure, in each of `formats` (png, svg).
+
+    `title` is the SVG's, for those who do not see it.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -53,10 +56,11 @@ def rendered(shape: "Callable[[Figure], None]", n_panels: int, title: str) -> tu
         matplotlib.rcParams.update(STYLE)
         figure = Figure(figsize=(WIDTH, PANEL_HEIGHT * n_panels), dpi=DPI, layout="constrained")
         shape(figure)
-        png, svg = io.BytesIO(), io.BytesIO()
-        figure.savefig(png, format="png", metadata={"Software": None})
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
-    return png.getvalue(), svg.getvalue()
+        metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None, "Title": title}}
+        images = {form: io.BytesIO() for form in formats}
+        for form, image in images.items():
+            figure.savefig(image, format=form, metadata=metadata[form])
+    return {form: image.getvalue() for form, image in images.items()}
 
 
 def drawable(text: str) -> str:

@@ -12,9 +12,9 @@ from pipeline.funnel import Tables
 from pipeline.ledger import CORRECT, INCORRECT, entry
 from pipeline.pass_rates.corrected_band import by_verifier
 from pipeline.pass_rates.stopping import Rule
+from pipeline.sampling import of_screen
 from pipeline.verifiers import TRUNCATED
 from pipeline.verify import latest
-from schemas.ids import NONE
 
 MEASURED = ("target", "strong")
 """Roles whose pass rates are measured, the one that defines the band first."""
@@ -48,7 +48,7 @@ def measured_rates(tables: Tables, roles: Mapping[str, str], rule: Rule) -> pl.D
     own = tables["prompts"].join(kept, on="prompt_id", how="semi").select("prompt_id", "verifier")
     names = pl.DataFrame(list(roles.items()), {"generator_id": pl.String, "role": ROLE}, orient="row")
     measured = (
-        tables["pass_rates"].filter(arm="solve", phase="screen", plan_id=NONE)
+        of_screen(tables["pass_rates"])
         .join(own, on=["prompt_id", "verifier"], how="semi")
         .join(names, on="generator_id")
     )  # fmt: skip

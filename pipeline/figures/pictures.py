@@ -1,6 +1,6 @@
 """Pictures of a run's difficulty, as PNG and SVG, for its card and its report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,13 +46,13 @@ class Picture:
 
     name: str
     alt: str
-    png: bytes
-    svg: bytes
+    images: Mapping[str, bytes]
+    """Format (png, svg) -> the picture in it."""
     data: pl.DataFrame
 
-    def files(self, *formats: str) -> dict[str, bytes]:
-        """File name -> content: the picture in the `formats` (png, svg), and its numbers as CSV."""
-        drawn = {f"{self.name}.{form}": getattr(self, form) for form in formats}
+    def files(self) -> dict[str, bytes]:
+        """File name -> content: the picture in each format, and its numbers as CSV."""
+        drawn = {f"{self.name}.{form}": image for form, image in self.images.items()}
         return {**drawn, f"{self.name}.csv": self.data.write_csv().encode()}
 
 
@@ -71,11 +71,13 @@ def can_draw() -> bool:
     return True
 
 
-def draw(difficulty: Difficulty) -> tuple[Picture, ...]:
+def draw(difficulty: Difficulty, *formats: str) -> tuple[Picture, ...]:
     """Every picture that there are numbers for, in the order of the card; InputError without matplotlib."""
     if not can_draw():
         raise InputError(f"pictures need the library matplotlib; {INSTALL}")
-    return tuple(kind.draw(difficulty) for kind in KINDS if getattr(difficulty, kind.frame)[kind.number].count())
+    return tuple(
+        kind.draw(difficulty, *formats) for kind in KINDS if getattr(difficulty, kind.frame)[kind.number].count()
+    )
 
 
 def pass_rates(figure: "Figure", difficulty: Difficulty) -> None:
@@ -232,12 +234,12 @@ class Kind:
     is_by_role: bool = False
     """Whether each role has a panel of its own below the others."""
 
-    def draw(self, difficulty: Difficulty) -> Picture:
+    def draw(self, difficulty: Difficulty, *formats: str) -> Picture:
         """The picture of these numbers."""
         data = getattr(difficulty, self.frame)
         n_panels = data["role"].n_unique() if self.is_by_role else 1
-        png, svg = rendered(lambda figure: self.shape(figure, difficulty), n_panels, self.alt)
-        return Picture(self.name, self.alt, png, svg, data)
+        images = rendered(lambda figure: self.shape(figure, difficulty), n_panels, self.alt, formats)
+        return Picture(self.name, self.alt, images, data)
 
 
 KINDS = (

@@ -105,7 +105,7 @@ def test_edges_that_verifiers_moved_are_told(evidence: Evidence) -> None:
 
 
 def test_pictures_are_shown_by_relative_path_and_only_where_they_are(evidence: Evidence) -> None:
-    picture = Picture("pass-rates", "Prompts by pass rate", b"", b"", pl.DataFrame())
+    picture = Picture("pass-rates", "Prompts by pass rate", {}, pl.DataFrame())
     assert "![Prompts by pass rate](figures/pass-rates.png)" in section(evidence, pictures=(picture,))
     assert "![" not in section(evidence)
     assert "![Prompts by pass rate](pass-rates.png)" in report_told("n", evidence.difficulty, (picture,))

@@ -63,34 +63,34 @@ def size(png: bytes) -> tuple[int, int]:
 
 
 def drawn(name: str, numbers: Difficulty) -> Picture:
-    return KINDS[NAMES.index(name)].draw(numbers)
+    return KINDS[NAMES.index(name)].draw(numbers, "png", "svg")
 
 
 @pytest.mark.parametrize("scale", [1, 1_000_000])
 def test_every_picture_is_a_png_and_an_svg_of_a_cards_width(scale: int) -> None:
-    found = draw(measured("target", scale=scale))
+    found = draw(measured("target", scale=scale), "png", "svg")
     assert [picture.name for picture in found] == NAMES
     for picture in found:
-        assert size(picture.png) == (round(WIDTH * DPI), round(PANEL_HEIGHT * DPI))
-        assert ET.fromstring(picture.svg).tag == f"{SVG}svg"
-        assert picture.alt.encode() in picture.svg
+        assert size(picture.images["png"]) == (round(WIDTH * DPI), round(PANEL_HEIGHT * DPI))
+        assert ET.fromstring(picture.images["svg"]).tag == f"{SVG}svg"
+        assert picture.alt.encode() in picture.images["svg"]
 
 
 def test_two_models_have_a_panel_each() -> None:
     numbers = measured("target", "strong")
-    assert size(drawn("pass-rates", numbers).png)[1] == round(2 * PANEL_HEIGHT * DPI)
-    assert size(drawn("pass-at-k", numbers).png)[1] == round(PANEL_HEIGHT * DPI)
+    assert size(drawn("pass-rates", numbers).images["png"])[1] == round(2 * PANEL_HEIGHT * DPI)
+    assert size(drawn("pass-at-k", numbers).images["png"])[1] == round(PANEL_HEIGHT * DPI)
 
 
 @pytest.mark.slow
 def test_the_same_numbers_give_the_same_bytes_whatever_the_machine_prefers() -> None:
     import matplotlib
 
-    first = draw(measured("target", "strong"))
+    first = draw(measured("target", "strong"), "png", "svg")
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "none"}):
-        second = draw(measured("target", "strong"))
+        second = draw(measured("target", "strong"), "png", "svg")
         assert matplotlib.rcParams["font.size"] == 30
-    assert [(a.png, a.svg) for a in first] == [(b.png, b.svg) for b in second]
+    assert [(a.images["png"], a.images["svg"]) for a in first] == [(b.images["png"], b.images["svg"]) for b in second]
 
 
 def test_numbers_that_are_missing_leave_their_picture_out() -> None:
@@ -108,8 +108,8 @@ def test_numbers_that_are_missing_leave_their_picture_out() -> None:
 @pytest.mark.parametrize("name", ["$x^2$ $\\frac{", "a_b\n# c <script>&", "模型 \u202e\x1b[31m", "m" * 500, ""])
 def test_a_models_name_is_no_mathematics_markup_or_control_sequence(name: str) -> None:
     picture = drawn("pass-rates", measured("target", models={"target": name}))
-    assert not list(ET.fromstring(picture.svg).iter(f"{SVG}script"))
-    assert size(picture.png)[0] == round(WIDTH * DPI)
+    assert not list(ET.fromstring(picture.images["svg"]).iter(f"{SVG}script"))
+    assert size(picture.images["png"])[0] == round(WIDTH * DPI)
 
 
 def test_characters_without_a_glyph_become_question_marks_and_long_names_are_cut() -> None:
@@ -119,12 +119,12 @@ def test_characters_without_a_glyph_become_question_marks_and_long_names_are_cut
 
 def test_edges_that_verifiers_moved_are_shaded_too() -> None:
     moved = measured("target", edges=((0.1, 0.9), (0.12, 0.86)))
-    assert drawn("pass-rates", moved).svg != drawn("pass-rates", measured("target")).svg
+    assert drawn("pass-rates", moved).images["svg"] != drawn("pass-rates", measured("target")).images["svg"]
 
 
 def test_a_picture_goes_with_its_numbers() -> None:
     picture = drawn("pass-at-k", measured("target"))
-    files = picture.files("svg", "png")
+    files = picture.files()
     assert sorted(files) == ["pass-at-k.csv", "pass-at-k.png", "pass-at-k.svg"]
     assert files["pass-at-k.csv"].splitlines()[1] == b"target,1,1,0.5,,"
     assert all(is_figure(name) for name in files)
