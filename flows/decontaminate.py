@@ -54,10 +54,17 @@ def decontaminate(input: str, output: str, self_test: bool, **options: Any) -> N
     found, counts = compare(rows, benchmarks, config)
     show_table("rules", counts, as_json=False)
     if self_test:
-        from pipeline.contamination.self_test import self_test as tested
-
-        show_table("self-test", tested(benchmarks, config), as_json=False)
+        show_table("self-test", _tested(benchmarks, config), as_json=False)
     _write(found, output)
+
+
+def _tested(benchmarks: "pl.DataFrame", config: "Decontaminate") -> "pl.DataFrame":
+    """What the rules find of rows that are planted, by a model too where there is a rephraser."""
+    from pipeline.contamination import self_test
+    from pipeline.contamination.chat import chat_model
+
+    generator = chat_model(config.rephraser, "rephraser") if config.rephraser else None
+    return self_test.run(benchmarks, self_test.Config(**config.model_dump(), generator=generator))
 
 
 def _write(found: "pl.DataFrame", output: str) -> None:
@@ -93,14 +100,11 @@ def _rows(input: str, id: str, text: str, answer: str | None) -> "pl.DataFrame":
     """The rows of the file as id, text and answer, checked."""
     import polars as pl
 
-    from pipeline.required import require_unique, require_valid
+    from pipeline.required import require_ids, require_texts
     from pipeline.rows import read_rows
 
     frame = read_rows(input, [id, text, *([answer] if answer else [])])
-    ids, texts = frame[id], frame[text]
-    is_id = (ids.cast(pl.String) != "").fill_null(False) & (ids.dtype.is_integer() or ids.dtype == pl.String)
-    require_valid(frame, id, is_id, "a whole number, or text that is not empty", input)
-    require_unique(frame, id, input)
-    require_valid(frame, text, texts.is_not_null() & (texts.dtype == pl.String), "text", input)
+    require_ids(frame, id, input)
+    require_texts(frame, text, input)
     answers = pl.col(answer).cast(pl.String) if answer else pl.lit(None, pl.String)
     return frame.select(pl.col(id).alias("id"), pl.col(text).alias("text"), answers.alias("answer"))

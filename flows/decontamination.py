@@ -50,21 +50,21 @@ def _is_off(run: Run, recipe: Recipe) -> bool:
 
 
 def _rephraser(resolved: Resolved) -> dict[str, Any]:
-    """The recipe's generator that rewords rows, and what it is, where `rephraser` names one; else nothing."""
+    """The model that rewords rows, and of the recipe's own what it is; nothing where `rephraser` is empty."""
     from pipeline.contamination.chat import ChatModel, chat_model
 
     name = resolved.recipe.decontaminate.rephraser
+    if not name:
+        return {}
+    if "://" in name:
+        return {"generator": chat_model(name, "rephraser")}
     model = resolved.models.get(name)
     if model is None:
-        if name and "://" not in name:
-            there = ", ".join(role for role, model in resolved.models.items() if model.kind != RECORDED)
-            raise RecipeError(
-                f"decontaminate.rephraser: found {name!r}, wanted URL#MODEL, or a role of the recipe's models that "
-                f"can be asked: {there or 'there is none'}"
-            )
-        if name:
-            chat_model(name, "rephraser")
-        return {}
+        there = ", ".join(role for role, model in resolved.models.items() if model.kind != RECORDED)
+        raise RecipeError(
+            f"decontaminate.rephraser: found {name!r}, wanted URL#MODEL, or a role of the recipe's models that "
+            f"can be asked: {there or 'there is none'}"
+        )
     if model.kind == RECORDED:
         raise RecipeError(
             f"decontaminate.rephraser: models.{name} is a recording, which cannot be asked; name another role, or "

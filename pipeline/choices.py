@@ -25,9 +25,8 @@ from pipeline.contamination.hits import hits
 from pipeline.dedup.near import KEPT, NEAR_DUPLICATE, near_duplicates
 from pipeline.language import mixed_in
 from pipeline.plan_choices import distinct_plans, structure_key
-from pipeline.score import PHASE, best
 from pipeline.shingling import Shingling, distinct_shingles, jaccard
-from pipeline.verify import correct
+from pipeline.traces import candidates
 from schemas.recipe import Choose, PlanSettings
 from schemas.tables import Bands, Choices, OutputContamination, Plans, PlanScores, Rollouts, Verdicts, frame_of
 
@@ -79,15 +78,6 @@ def run(  # noqa: PLR0913 (the frames of READS)
     return frame_of(Choices, chosen + [_choice("plan", row["id"], row) for row in sorted(rows, key=itemgetter("id"))])
 
 
-def candidates(
-    bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, plans: pl.DataFrame,
-    plan_scores: pl.DataFrame, arm: str,
-) -> pl.DataFrame:  # fmt: skip
-    """The rollouts of which traces are chosen, each with its `trace`: those with reasoning first, then by id."""
-    sampled = _solved(rollouts) if arm == "solve" else _executed(rollouts, best(plan_scores, plans))
-    return _candidates(bands, sampled, verdicts)
-
-
 def most_different(texts: Mapping[str, np.ndarray], n: int) -> list[str]:
     """The ids of `n` texts that are far from each other, greedily: the first one, then always the farthest.
 
@@ -104,31 +94,6 @@ def most_different(texts: Mapping[str, np.ndarray], n: int) -> list[str]:
         for id, text in left.items():
             nearest[id] = max(nearest[id], jaccard(last, text))
     return taken
-
-
-def _solved(rollouts: pl.DataFrame) -> pl.DataFrame:
-    """Solve rollouts of the screen; those sampled beside trials only measure."""
-    return rollouts.filter(pl.col("arm") == "solve", pl.col("phase") == "screen")
-
-
-def _executed(rollouts: pl.DataFrame, best_plans: pl.DataFrame) -> pl.DataFrame:
-    """Rollouts that carry out the best plan of their prompt."""
-    tried = rollouts.filter(pl.col("arm") == "execute", pl.col("phase") == PHASE)
-    return tried.join(best_plans, on=["prompt_id", "plan_id", "generator_id"], how="semi")
-
-
-def _candidates(bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    """The correct rollouts of kept prompts with their `trace`, those with reasoning first, then by id."""
-    kept = bands.filter(pl.col("decision") == "kept")
-    reasoning = pl.col("reasoning").fill_null("").str.strip_chars()
-    return (
-        rollouts.join(kept, on="prompt_id", how="semi")
-        .join(correct(verdicts), on="rollout_id", how="semi")
-        .with_columns(
-            trace=pl.concat_str(reasoning, pl.col("text").fill_null(""), separator="\n"), reasons=reasoning != ""
-        )
-        .sort("reasons", "rollout_id", descending=[True, False])
-    )
 
 
 def _contaminated(row: Mapping[str, Any], found: Mapping[str, str]) -> str | None:

@@ -23,7 +23,7 @@ _HERE = Path(__file__).parent
 def kernel(function: Function) -> Function:
     """A function that is compiled at its first call and kept; where nothing may be written, in each process anew."""
     found = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = found or _folder()
+    numba.config.CACHE_DIR = str(Path(found or _HERE / "__pycache__") / _name())
     try:
         return _compiled(function, is_kept=True)
     except RuntimeError:  # there is no folder that may be written to
@@ -38,7 +38,7 @@ def _compiled(function: Function, *, is_kept: bool) -> Function:
 
 
 @cache
-def _folder() -> str:
+def _name() -> str:
     sources = sorted([*_HERE.glob("shingling/*.py"), *_HERE.glob("minhash/*.py")])
     digest = sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
-    return str(_HERE / "__pycache__" / f"kernels-{digest[:16]}")
+    return f"kernels-{digest[:16]}"

@@ -6,9 +6,9 @@ asks whether two problems have the same answer, and is not asked of texts that s
 
 import polars as pl
 
-from pipeline.choices import candidates
 from pipeline.contamination.rules import contamination
 from pipeline.plan_text import render_plan
+from pipeline.traces import candidates
 from schemas.recipe import Decontaminate
 from schemas.tables import (
     Bands,
@@ -50,15 +50,10 @@ def run(  # noqa: PLR0913 (the frames of READS)
         "plan": pl.DataFrame(written, {"id": pl.String, "text": pl.String}, orient="row"),
     }
     asked = config.model_copy(update={"rules": rules})
+    columns = [pl.col(name).cast(dtype) for name, dtype in polars_schema(OutputContamination).items()]
     found = [
-        contamination(rows.with_columns(answer=pl.lit(None, pl.String)), benchmarks, asked).with_columns(
-            kind=pl.lit(kind)
-        )
+        contamination(rows, benchmarks, asked).with_columns(kind=pl.lit(kind)).select(columns)
         for kind, rows in texts.items()
         if rows.height
     ]
-    columns = polars_schema(OutputContamination)
-    if not found:
-        return OutputContamination.create_empty()
-    cast = (pl.col(name).cast(dtype) for name, dtype in columns.items())
-    return pl.concat(found).select(cast).sort("kind", "id", "rule")
+    return pl.concat([OutputContamination.create_empty(), *found]).sort("kind", "id", "rule")

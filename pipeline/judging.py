@@ -9,12 +9,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import islice
 from typing import Any
 
 import polars as pl
 
+from pipeline.hostile import mark
 from pipeline.planning import keyed
 from pipeline.sampling import ARM, PHASE
 from pipeline.thinking import split_thinking
@@ -77,9 +77,9 @@ class Judging:
         """The judgement of a rollout in words; `prompt` has messages, verifier and task."""
         problem, answer = prompt["messages"][-1]["content"], self.answers[rollout_id]
         reference = json.loads(prompt["task"])["reference"] if prompt["verifier"] == JUDGE else ""
-        mark = f"text-{sha256(f'{problem}{answer}{reference}'.encode(errors='replace')).hexdigest()[:12]}"
-        known = _REFERENCE.format(mark=mark, reference=reference) if reference else ""
-        text = _WORDS.format(rubric=self.rubric, mark=mark, problem=problem, reference=known, answer=answer)
+        word = mark(problem, answer, reference)
+        known = _REFERENCE.format(mark=word, reference=reference) if reference else ""
+        text = _WORDS.format(rubric=self.rubric, mark=word, problem=problem, reference=known, answer=answer)
         return [{"role": "user", "content": text}]
 
 

@@ -37,3 +37,17 @@ def require_valid(frame: pl.DataFrame, column: str, is_valid: pl.Series, wanted:
         row = is_valid.arg_min() or 0
         found = short(frame[column].to_list()[row])
         raise SchemaError(f"{where}: record {row + 1}, {column}: found {found}, wanted {wanted}")
+
+
+def require_ids(frame: pl.DataFrame, column: str, where: str | Path) -> None:
+    """Raise a SchemaError unless each row has an id of its own: a whole number, or text that is not empty."""
+    ids = frame[column]
+    is_id = (ids.cast(pl.String) != "").fill_null(False) & (ids.dtype.is_integer() or ids.dtype == pl.String)
+    require_valid(frame, column, is_id, "a whole number, or text that is not empty", where)
+    require_unique(frame, column, where)
+
+
+def require_texts(frame: pl.DataFrame, column: str, where: str | Path) -> None:
+    """Raise a SchemaError for the first row whose value is no text."""
+    texts = frame[column]
+    require_valid(frame, column, texts.is_not_null() & (texts.dtype == pl.String), "text", where)

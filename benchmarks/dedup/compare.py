@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from benchmarks.dedup import corpus, measure, ours, task, truth
-from benchmarks.dedup.peers import PEERS, NotInstalled, python_of
+from benchmarks.dedup.peers import PEERS, python_of
+from benchmarks.environments import NotInstalled
 
 HERE = Path(__file__).parent
 OURS = "coldstart dedup"

@@ -32,22 +32,10 @@ def candidates(texts: list[str], threshold: float, num_perm: int, stages: task.S
         stages.done("index")
 
 
-def main(source: str, *arguments: str) -> None:
-    """From a corpus to clusters, or to signatures."""
-    if len(arguments) == 1:
-        task.one_core()
-    stages = task.Stages()
-    ids, texts = task.read(source)
-    stages.done("read")
-    if len(arguments) == 1:
-        assert sum(1 for _ in signatures(texts, int(arguments[0]), stages)) == len(ids)
-    else:
-        out, threshold, num_perm = arguments
-        clusters = task.components(len(ids), candidates(texts, float(threshold), int(num_perm), stages))
-        task.write(out, ids, clusters)
-        stages.done("write")
-    stages.report()
+def sign(texts: list[str], num_perm: int, stages: task.Stages) -> int:
+    """Sign all texts; returns how many."""
+    return sum(1 for _ in signatures(texts, num_perm, stages))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    task.main(sign, candidates, *sys.argv[1:])

@@ -33,31 +33,16 @@ def candidates(texts: list[str], threshold: float, num_perm: int, stages: task.S
     stages.done("index")
 
 
-def sign(texts: list[str], num_perm: int, stages: task.Stages) -> None:
-    """Signatures in a matrix of rensa's own."""
+def sign(texts: list[str], num_perm: int, stages: task.Stages) -> int:
+    """Sign all texts, in a matrix of rensa's own; returns how many."""
+    n = 0
     for batch in task.batches(texts):
         sets = [task.shingles(text.split(), " ") for text in batch]
         stages.done("shingles")
-        assert RMinHash.digest_matrix_from_token_sets(sets, num_perm, SEED).len() == len(batch)
+        n += RMinHash.digest_matrix_from_token_sets(sets, num_perm, SEED).len()
         stages.done("signatures")
-
-
-def main(source: str, *arguments: str) -> None:
-    """From a corpus to clusters, or to signatures."""
-    if len(arguments) == 1:
-        task.one_core()
-    stages = task.Stages()
-    ids, texts = task.read(source)
-    stages.done("read")
-    if len(arguments) == 1:
-        sign(texts, int(arguments[0]), stages)
-    else:
-        out, threshold, num_perm = arguments
-        clusters = task.components(len(ids), candidates(texts, float(threshold), int(num_perm), stages))
-        task.write(out, ids, clusters)
-        stages.done("write")
-    stages.report()
+    return n
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    task.main(sign, candidates, *sys.argv[1:])

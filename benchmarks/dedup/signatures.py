@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from benchmarks.dedup import corpus
-from benchmarks.dedup.peers import PEERS, NotInstalled, python_of
+from benchmarks.dedup.peers import PEERS, python_of
+from benchmarks.environments import NotInstalled
 
 HERE = Path(__file__).parent
 FAST, XXH32 = "ours", "ours, xxh32"

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import AnyStr
 
@@ -91,6 +91,26 @@ class Stages:
     def report(self) -> None:
         """Print them, for whoever started this process."""
         print(json.dumps({stage: round(seconds, 4) for stage, seconds in self.seconds.items()}))
+
+
+Candidates = Callable[[list[str], float, int, Stages], Iterable[tuple[int, int]]]
+Sign = Callable[[list[str], int, Stages], int]
+
+
+def main(sign: Sign, candidates: Candidates, source: str, *arguments: str) -> None:
+    """From a corpus to clusters (OUT THRESHOLD NUM_PERM), or, on one core, to as many signatures (NUM_PERM)."""
+    if len(arguments) == 1:
+        one_core()
+    stages = Stages()
+    ids, texts = read(source)
+    stages.done("read")
+    if len(arguments) == 1:
+        assert sign(texts, int(arguments[0]), stages) == len(ids)
+    else:
+        out, threshold, num_perm = arguments
+        write(out, ids, components(len(ids), candidates(texts, float(threshold), int(num_perm), stages)))
+        stages.done("write")
+    stages.report()
 
 
 def cache() -> Path:

@@ -15,9 +15,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.environments import NotInstalled
 from benchmarks.served_model import server
 from benchmarks.served_model.capacity import capacity
-from benchmarks.served_model.peers import PEERS, NotInstalled, python_of
+from benchmarks.served_model.peers import PEERS, python_of
 
 HERE = Path(__file__).parent
 GENERATOR, STAGE = "`openai_server`", "the generate step"

@@ -1,37 +1,16 @@
-"""Environments of the libraries we are compared with: one each, made when first asked for, with pinned versions."""
+"""The libraries we are compared with, each in an environment of its own, with pinned versions."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from benchmarks import environments
 
 PEERS = {
     # its `requests` is not among its requirements
     "distilabel": ("distilabel[openai]==1.5.3", "openai==3.54.0", "requests==2.*"),
     "bespokelabs-curator": ("bespokelabs-curator==0.1.31",),
 }
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coldstart" / "benchmarks"
-
-
-class NotInstalled(Exception):
-    """A peer could not be installed here; the text says why."""
 
 
 def python_of(peer: str) -> Path:
-    """The interpreter of an environment with `peer`; NotInstalled where pip cannot make one. Takes minutes at first."""
-    requirements = PEERS[peer]
-    folder = CACHE / peer
-    python, done = folder / "bin" / "python", folder / "requirements"
-    if done.exists() and done.read_text() == "\n".join(requirements):
-        return python
-    _call([sys.executable, "-m", "venv", "--clear", str(folder)])
-    _call([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements])
-    done.write_text("\n".join(requirements))
-    return python
-
-
-def _call(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        raise NotInstalled((errors or [done.stderr.strip() or f"exit code {done.returncode}"])[-1])
+    """The interpreter of an environment with `peer`; environments.NotInstalled where there is none."""
+    return environments.python_of(peer, PEERS[peer])

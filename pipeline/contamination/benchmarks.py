@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from pipeline.data_folder import under
-from pipeline.required import require_column, require_valid
+from pipeline.required import require_column, require_texts
 from pipeline.rows import SUFFIXES, json_text, read_rows
 from schemas.errors import RecipeError, SchemaError
 from schemas.messages import did_you_mean
@@ -97,7 +97,7 @@ def _table(name: str, frame: pl.DataFrame, text: str, answer: str, where: str) -
         shown = ", ".join(frame.columns)[:300]
         raise SchemaError(f"{where}: no column of texts; it has {shown}; name one: {name}#COLUMN")
     require_column(text, frame.columns, where)
-    require_valid(frame, text, frame[text].is_not_null() & (frame[text].dtype == pl.String), "text", where)
+    require_texts(frame, text, where)
     answer = answer or next((column for column in ANSWER_COLUMNS if column in frame.columns and column != text), "")
     answers = pl.lit(None, pl.String)
     if answer:
@@ -115,12 +115,11 @@ def _hub_rows(entry: Entry) -> pl.DataFrame:
     """All rows of a split, nested values as JSON text; the commit that a branch or tag stands for is said."""
     from pipeline.sources import hub
 
-    commit = entry.revision if _COMMIT.fullmatch(entry.revision) else _commit(entry)
-    config = hub.Config(
-        dataset=entry.dataset, revision=commit, subset=entry.subset, split=entry.split,
-        columns={"text": "text"}, verifier="math",
-    )  # fmt: skip
-    return pl.DataFrame(list(_plain(row for _, row in hub.rows(config))), infer_schema_length=None, strict=False)
+    split = hub.Split(entry.dataset, entry.revision, entry.subset, entry.split)
+    if not _COMMIT.fullmatch(split.revision):
+        split = split._replace(revision=str(hub.info(split).sha))
+        log.info("%s: %s is commit %s", entry.dataset, entry.revision, split.revision)
+    return pl.DataFrame(list(_plain(row for _, row in hub.rows(split))), infer_schema_length=None, strict=False)
 
 
 def _plain(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -128,22 +127,3 @@ def _plain(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {
             key: value if value is None or isinstance(value, str) else json_text(value) for key, value in row.items()
         }
-
-
-def _commit(entry: Entry) -> str:
-    """The commit that a branch or tag of a data set stands for now."""
-    import httpx2
-    from huggingface_hub import HfApi
-
-    from pipeline.sources.hub import TIMEOUT_S
-
-    try:
-        commit = HfApi().dataset_info(entry.dataset, revision=entry.revision, timeout=TIMEOUT_S).sha
-    except (httpx2.HTTPError, OSError, ValueError) as error:
-        shown = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise RecipeError(
-            f"{entry.dataset} at {entry.revision}: cannot be read from the Hub: {shown}; check the id and revision, "
-            "the network, and HF_TOKEN where the data set is gated; or give a file that you have"
-        ) from None
-    log.info("%s: %s is commit %s", entry.dataset, entry.revision, commit)
-    return str(commit)

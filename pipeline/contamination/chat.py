@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 from pipeline.generators import Reply, Request, failed_reply
@@ -45,12 +44,3 @@ def replies(conversations: Sequence[Messages], model: ChatModel) -> list[Reply]:
 async def _asked(requests: Iterable[Request], model: ChatModel) -> dict[str, Reply]:
     async with model.module.open_generator(model.config) as generate:
         return {reply.rollout_id: reply async for reply in generate(iter(requests))}
-
-
-def mark(*texts: str) -> str:
-    """A word to put around texts that others wrote, which none of them can hold.
-
-    >>> mark("a") == mark("a") != mark("b")
-    True
-    """
-    return f"text-{sha256(''.join(texts).encode(errors='replace')).hexdigest()[:12]}"

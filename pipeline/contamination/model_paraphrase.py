@@ -4,9 +4,9 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from pipeline.contamination.chat import ChatModel, mark, replies
+from pipeline.contamination.chat import ChatModel, replies
 from pipeline.generators import Reply
-from pipeline.hostile import one_line
+from pipeline.hostile import mark, one_line
 from pipeline.shingling import normalised
 from pipeline.thinking import split_thinking
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from pipeline.contamination.chat import chat_model, mark, replies
+from pipeline.contamination.chat import chat_model, replies
+from pipeline.hostile import mark
 from pipeline.thinking import split_thinking
 
 SAME = "same"

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
+from pipeline.contamination.model_paraphrase import paraphrases
 from pipeline.contamination.paraphrase import edited, exact, rephrased
 from pipeline.contamination.rules import contamination
 from pipeline.intervals import wilson_interval
@@ -31,49 +32,37 @@ FOLDS = 4
 
 
 class Config(Decontaminate):
-    """The settings of decontamination, and the recipe's generator where `rephraser` names its role."""
+    """The settings of decontamination, and the model that rewords rows where there is one."""
 
     rephraser_id: str = ""
-    """What the generator is: its model and how samples are drawn."""
+    """What the model is: itself and how samples are drawn."""
     generator: Any = Field(None, exclude=True)
-    """The `ChatModel`."""
+    """The `ChatModel`; None: no rows are reworded by a model."""
 
 
 def run(benchmarks: pl.DataFrame, config: Config) -> pl.DataFrame:
-    """The table of the self-test; without rows where no benchmark is given, or none is asked for."""
-    return self_test(benchmarks, config, n=config.self_test)
-
-
-def self_test(benchmarks: pl.DataFrame, config: Decontaminate, *, n: int = 200) -> pl.DataFrame:
     """Recall and false positives of each rule: the columns of `self_tests`, sorted by rule and kind.
 
-    `benchmarks` has benchmark, benchmark_row, text and answer. Up to `n` rows of different text are drawn by a hash of
-    their text, so that the order of rows changes nothing. Each is planted once a kind, and once as clean, where other
-    rows are left to look for it in. What a rule cannot judge counts as not hit; what a model did not reword counts as
-    left out. Raises RecipeError and BackendError as the rephraser does.
+    `benchmarks` has benchmark, benchmark_row, text and answer. As many rows of different text as `self_test` says are
+    drawn by a hash of their text, so that the order of rows changes nothing. Each is planted once a kind, and once as
+    clean, where other rows are left to look for it in. What a rule cannot judge counts as not hit; what a model did not
+    reword counts as left out. Raises BackendError as that model does.
     """
-    rows = _sample(benchmarks, n)
+    rows = _sample(benchmarks, config.self_test)
     if rows.is_empty():
         return SelfTests.create_empty()
     ways = [_planted(rows, kind, list(map(make, rows["text"]))) for kind, make in WAYS.items()]
-    by_model = [_planted(rows, BY_MODEL, _by_model(rows["text"].to_list(), config))] if config.rephraser else []
+    texts = rows["text"].to_list()
+    by_model = [_planted(rows, BY_MODEL, paraphrases(texts, config.generator))] if config.generator else []
     tested = [_tested(pl.concat(ways + by_model), benchmarks, config)]
     clean = [part.filter(pl.col("number") % len(WAYS) == way) for way, part in enumerate(ways)]
     planted = pl.concat(clean).with_columns(pl.lit(CLEAN).alias("kind"))
     for fold in range(FOLDS):
-        texts = planted.filter(pl.col("number") // len(WAYS) % FOLDS == fold)
-        rest = benchmarks.join(texts, left_on="text", right_on="original", how="anti")
-        if texts.height and rest.height:
-            tested.append(_tested(texts, rest, config))
+        some = planted.filter(pl.col("number") // len(WAYS) % FOLDS == fold)
+        rest = benchmarks.join(some, left_on="text", right_on="original", how="anti")
+        if some.height and rest.height:
+            tested.append(_tested(some, rest, config))
     return _counted(pl.concat(tested))
-
-
-def _by_model(texts: list[str], config: Decontaminate) -> list[str | None]:
-    from pipeline.contamination.chat import chat_model
-    from pipeline.contamination.model_paraphrase import paraphrases
-
-    generator = config.generator if isinstance(config, Config) else None
-    return paraphrases(texts, generator or chat_model(config.rephraser, "rephraser"))
 
 
 def _tested(planted: pl.DataFrame, benchmarks: pl.DataFrame, config: Decontaminate) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipeline.dedup.find import MEMORY, Others, find_duplicates
 from pipeline.dedup.near import decisions, rows_of
 from pipeline.dedup.texts import Part, parts_of, parts_of_parquet
-from pipeline.required import require_column, require_unique, require_valid
+from pipeline.required import require_column, require_ids, require_texts
 from pipeline.rows import flat, parquet_schema, read_parquet, read_rows, suffix_of
 from schemas.recipe import Similarity
 
@@ -81,8 +81,7 @@ def checked(frame: pl.DataFrame, columns: Columns, where: str) -> pl.DataFrame:
     """The columns that decide beside the texts, under our names, once texts and ids are what they must be."""
     for column in columns.named().values():
         require_column(column, frame.columns, where)
-    texts = frame[columns.text]
-    require_valid(frame, columns.text, texts.is_not_null() & (texts.dtype == pl.String), "text", where)
+    require_texts(frame, columns.text, where)
     return _beside(frame, columns, where)
 
 
@@ -93,10 +92,7 @@ def _plain(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _beside(frame: pl.DataFrame, columns: Columns, where: str) -> pl.DataFrame:
     """Ids that are there once each; the texts are checked as they are read."""
-    ids = frame[columns.id]
-    is_id = (ids.cast(pl.String) != "").fill_null(False) & (ids.dtype.is_integer() or ids.dtype == pl.String)
-    require_valid(frame, columns.id, is_id, "a whole number, or text that is not empty", where)
-    require_unique(frame, columns.id, where)
+    require_ids(frame, columns.id, where)
     rows = frame.select(pl.col(theirs).alias(ours) for ours, theirs in columns.named().items() if ours != "text")
     return rows.with_columns(_as_number(rows["keep_by"])) if columns.keep_by else rows
 

@@ -6,7 +6,7 @@ ecosystem.
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field, field_validator
 
@@ -36,6 +36,19 @@ class Config(RowSettings):
         return revision
 
 
+class Split(NamedTuple):
+    """One split of a data set at a revision."""
+
+    dataset: str
+    revision: str
+    subset: str
+    split: str
+
+    def name(self) -> str:
+        """What messages call it."""
+        return "/".join(part for part in (self.dataset, self.subset, self.split) if part)
+
+
 def fingerprint(config: Config) -> str:
     """The commit that is read."""
     return config.revision
@@ -47,27 +60,33 @@ def read(config: Config) -> Iterator[Prompt]:
     Raises RecipeError where the data set, revision, subset or split cannot be reached, and BackendError where
     reading breaks off later.
     """
-    license = _card_license(config)  # asked first: it fails fast where nothing can be reached
-    yield from prompts_of(rows(config), config, config.revision, license, _name(config))
+    split = Split(config.dataset, config.revision, config.subset, config.split)
+    license = _card_license(split, config.license)  # asked first: it fails fast where nothing can be reached
+    yield from prompts_of(rows(split), config, config.revision, license, split.name())
 
 
-def _card_license(config: Config) -> str:
-    """The recipe's licence, else the one on the data set's card (several are joined by OR), else `unknown`."""
+def info(split: Split) -> Any:
+    """What the Hub knows of the data set at the revision; RecipeError where it cannot be reached."""
     import httpx2  # what huggingface_hub speaks HTTP with; its errors come through
     from huggingface_hub import HfApi
 
     try:
-        info = HfApi().dataset_info(config.dataset, revision=config.revision, timeout=TIMEOUT_S)
+        return HfApi().dataset_info(split.dataset, revision=split.revision, timeout=TIMEOUT_S)
     except (httpx2.HTTPError, OSError, ValueError) as error:
-        raise _unreachable(config, error) from None
-    if config.license:
-        return config.license
-    card: dict[str, Any] = info.card_data.to_dict() if info.card_data else {}
-    license = card.get("license_name") if card.get("license") == "other" else card.get("license")
-    return " OR ".join(license) if isinstance(license, list) else str(license or "unknown")
+        raise _unreachable(split, error) from None
 
 
-def rows(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
+def _card_license(split: Split, license: str | None) -> str:
+    """The recipe's licence, else the one on the data set's card (several are joined by OR), else `unknown`."""
+    found = info(split)
+    if license:
+        return license
+    card: dict[str, Any] = found.card_data.to_dict() if found.card_data else {}
+    named = card.get("license_name") if card.get("license") == "other" else card.get("license")
+    return " OR ".join(named) if isinstance(named, list) else str(named or "unknown")
+
+
+def rows(split: Split) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each row with its number, from 1, in the data set's own order."""
     import datasets
     import httpx2
@@ -75,27 +94,23 @@ def rows(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
     expected = (httpx2.HTTPError, OSError, ValueError, datasets.exceptions.DatasetsError)
     try:
         stream = datasets.load_dataset(
-            config.dataset, config.subset or None, split=config.split, revision=config.revision, streaming=True
+            split.dataset, split.subset or None, split=split.split, revision=split.revision, streaming=True
         )
     except expected as error:
-        raise _unreachable(config, error) from None
+        raise _unreachable(split, error) from None
     number = 0
     try:
         for number, row in enumerate(stream, 1):
-            yield f"{_name(config)} row {number}", row
+            yield f"{split.name()} row {number}", row
     except expected as error:
-        raise BackendError(f"{_name(config)}: reading broke off after row {number}: {_short(error)}") from None
+        raise BackendError(f"{split.name()}: reading broke off after row {number}: {_short(error)}") from None
 
 
-def _name(config: Config) -> str:
-    return "/".join(part for part in (config.dataset, config.subset, config.split) if part)
-
-
-def _unreachable(config: Config, error: Exception) -> RecipeError:
+def _unreachable(split: Split, error: Exception) -> RecipeError:
     from huggingface_hub.constants import ENDPOINT
 
     return RecipeError(
-        f"{_name(config)} at {config.revision[:12]}: cannot be read from {ENDPOINT}: {_short(error)}; check the id, "
+        f"{split.name()} at {split.revision[:12]}: cannot be read from {ENDPOINT}: {_short(error)}; check the id, "
         "revision, subset and split, the network, and HF_TOKEN where the data set is gated or private"
     )
 

@@ -5,11 +5,14 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from flows.decontaminate import RULES
+from flows.dedup import dedup
 from pipeline.rows import read_rows
+from schemas.recipe import Decontaminate, Similarity
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 TEXT = "a baker sells forty two loaves each day and then gives nine of them away to the poor of her town"
@@ -99,3 +102,10 @@ def test_the_self_test_shows_what_a_model_rewords(
     done = coldstart("decontaminate", source, "-o", out, "--against", bench, *options)
     assert done.returncode == 0, done.stderr
     assert re.search(r"rephrased_by_model\D+1\D+1\D+0\b", done.stdout), done.stdout
+
+
+def test_the_options_list_the_rules_and_units_that_settings_know() -> None:
+    rules = get_args(get_args(Decontaminate.model_fields["rules"].annotation)[0])
+    assert rules == RULES
+    (unit,) = (option for option in dedup.params if option.name == "unit")
+    assert list(unit.type.choices) == list(get_args(Similarity.model_fields["unit"].annotation))

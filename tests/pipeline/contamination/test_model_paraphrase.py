@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipeline.contamination.self_test import self_test
+from pipeline.contamination.chat import chat_model
+from pipeline.contamination.self_test import Config, run
 from schemas.errors import BackendError, RecipeError
 from schemas.recipe import Decontaminate
 from schemas.tables import Benchmarks, SelfTests, frame_of
@@ -50,6 +51,12 @@ def rewords(model_server: Any, faults: Any) -> Callable[..., Decontaminate]:
     return use
 
 
+def measured(config: Decontaminate) -> pl.DataFrame:
+    """The self-test with the model that `rephraser` names."""
+    generator = chat_model(config.rephraser, "rephraser") if config.rephraser else None
+    return run(BENCHMARKS, Config(**config.model_dump(), generator=generator))
+
+
 def by_model(found: pl.DataFrame) -> list[tuple[Any, ...]]:
     """Of each rule: n, n_left_out, n_hit and share."""
     return found.filter(kind="rephrased_by_model").select("n", "n_left_out", "n_hit", "share").rows()
@@ -57,13 +64,13 @@ def by_model(found: pl.DataFrame) -> list[tuple[Any, ...]]:
 
 def test_what_a_model_makes_of_rows_is_planted_beside_the_other_kinds(rewords: Any, model_server: Any) -> None:
     config = rewords(lambda text: (f"<think>{text}</think>{swapped(text)}", "stop"))
-    found = self_test(BENCHMARKS, config)
+    found = measured(config)
     SelfTests.validate(found)
     assert by_model(found) == [(8, 0, 0, 0.0), (8, 0, 8, 1.0)]
     assert len(model_server.asked) == 8
     assert {body["temperature"] for body in model_server.asked} == {0}
     others = found.filter(pl.col("kind").cast(pl.String) != "rephrased_by_model")
-    assert_frame_equal(others, self_test(BENCHMARKS, config.model_copy(update={"rephraser": ""})))
+    assert_frame_equal(others, measured(config.model_copy(update={"rephraser": ""})))
 
 
 def test_rows_that_are_not_reworded_are_left_out_and_counted(rewords: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -76,7 +83,7 @@ def test_rows_that_are_not_reworded_are_left_out_and_counted(rewords: Any, caplo
 
     config = rewords(make)
     with caplog.at_level(logging.WARNING):
-        found = self_test(BENCHMARKS, config)
+        found = measured(config)
     assert by_model(found) == [(4, 4, 0, 0.0), (4, 4, 4, 1.0)]
     assert "1 cut_off, 1 empty, 1 failed, 1 repeated, 4 reworded" in caplog.text
     assert "I will not" in caplog.text
@@ -84,7 +91,7 @@ def test_rows_that_are_not_reworded_are_left_out_and_counted(rewords: Any, caplo
 
 
 def test_a_model_that_only_repeats_measures_nothing(rewords: Any) -> None:
-    found = self_test(BENCHMARKS, rewords(lambda text: (text, "stop")))
+    found = measured(rewords(lambda text: (text, "stop")))
     SelfTests.validate(found)
     assert by_model(found) == [(0, 8, 0, None)] * 2
 
@@ -98,14 +105,14 @@ def test_what_keeps_a_model_from_being_asked_names_the_setting(
     model_server.misbehave = lambda _: faults.status(401)
     mend = "does \\$COLDSTART_REPHRASER_KEY hold" if key else "export its key as COLDSTART_REPHRASER_KEY"
     with pytest.raises(BackendError, match=mend):
-        self_test(BENCHMARKS, config)
+        measured(config)
     model_server.kill()
     with pytest.raises(BackendError, match="start the server or mend rephraser;"):
-        self_test(BENCHMARKS, config)
+        measured(config)
 
 
 def test_a_place_that_is_no_server_is_told() -> None:
     with pytest.raises(RecipeError, match="rephraser: found no URL; wanted URL#MODEL"):
-        self_test(BENCHMARKS, Decontaminate(rephraser="planner"))
+        measured(Decontaminate(rephraser="planner"))
     with pytest.raises(ValueError, match="self_test = 0 asks for none"):
         Decontaminate(rephraser="http://127.0.0.1:8000/v1#m", self_test=0)

@@ -4,8 +4,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipeline.contamination.self_test import self_test
-from schemas.recipe import Decontaminate
+from pipeline.contamination.self_test import Config, run
 from schemas.tables import Benchmarks, SelfTests, frame_of
 
 THINGS = (
@@ -30,8 +29,8 @@ def benchmarks() -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def config() -> Decontaminate:
-    return Decontaminate(rules=["coverage_8", "numbers"])
+def config() -> Config:
+    return Config(self_test=30, rules=["coverage_8", "numbers"])
 
 
 def hits(found: pl.DataFrame, rule: str) -> dict[str, int]:
@@ -39,7 +38,7 @@ def hits(found: pl.DataFrame, rule: str) -> dict[str, int]:
 
 
 def test_copies_are_found_and_words_alone_do_not_find_paraphrases(benchmarks, config) -> None:
-    found = self_test(benchmarks, config, n=30)
+    found = run(benchmarks, config)
     SelfTests.validate(found)
     assert found["n"].unique().to_list() == [30]
     covered, numbers = hits(found, "coverage_8"), hits(found, "numbers")
@@ -49,21 +48,21 @@ def test_copies_are_found_and_words_alone_do_not_find_paraphrases(benchmarks, co
 
 
 def test_a_rule_that_hits_other_problems_shows_false_positives(benchmarks) -> None:
-    loose = self_test(benchmarks, Decontaminate(rules=["ngram_8", "coverage_8"], coverage=0.99), n=30)
+    loose = run(benchmarks, Config(rules=["ngram_8", "coverage_8"], coverage=0.99, self_test=30))
     same = benchmarks.with_columns(text=pl.col("text") + " Think of the other traders too before you say what it is.")
-    assert hits(self_test(same, Decontaminate(rules=["ngram_8"]), n=30), "ngram_8")["clean"] > 15
+    assert hits(run(same, Config(rules=["ngram_8"], self_test=30)), "ngram_8")["clean"] > 15
     assert hits(loose, "coverage_8")["clean"] == 0
 
 
 def test_the_order_of_rows_and_rows_of_the_same_text_change_nothing(benchmarks, config) -> None:
     again = pl.concat([benchmarks, benchmarks.with_columns(benchmark=pl.lit("c"))]).reverse()
-    assert_frame_equal(self_test(benchmarks, config, n=20), self_test(again, config, n=20))
+    assert_frame_equal(run(benchmarks, config), run(again, config))
 
 
 def test_without_benchmarks_or_rows_to_plant_nothing_is_measured(benchmarks, config) -> None:
-    assert self_test(benchmarks.clear(), config).is_empty()
-    assert self_test(benchmarks, config, n=0).is_empty()
+    assert run(benchmarks.clear(), config).is_empty()
+    assert run(benchmarks, config.model_copy(update={"self_test": 0})).is_empty()
 
 
 def test_a_benchmark_of_one_row_has_no_other_rows_to_be_confused_with(benchmarks, config) -> None:
-    assert set(self_test(benchmarks.head(1), config)["kind"].cast(pl.String)) == {"exact", "edited", "rephrased"}
+    assert set(run(benchmarks.head(1), config)["kind"].cast(pl.String)) == {"exact", "edited", "rephrased"}
