@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numba
+import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 Bits: TypeAlias = Any
 """An unsigned number of 32 or 64 bits, as kernels compute with: it wraps around."""
+
+ZERO: Any = np.int64(0)
+"""Where counting begins. For an argument that may be a literal 0, numba compiles a function once more."""
 
 _HERE = Path(__file__).parent
 
@@ -25,15 +29,20 @@ def kernel(function: Function) -> Function:
     found = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(Path(found or _HERE / "__pycache__") / _name())
     try:
-        return _compiled(function, is_kept=True)
+        return _compiled(function, cache=True)
     except RuntimeError:  # there is no folder that may be written to
-        return _compiled(function, is_kept=False)
+        return _compiled(function)
     finally:
         numba.config.CACHE_DIR = found
 
 
-def _compiled(function: Function, *, is_kept: bool) -> Function:
-    compiled: Function = numba.njit(nogil=True, cache=is_kept, error_model="numpy")(function)
+def inner(function: Function) -> Function:
+    """A function that only kernels call, compiled into each that does, without a way in from Python."""
+    return _compiled(function, no_cpython_wrapper=True)
+
+
+def _compiled(function: Function, **options: bool) -> Function:
+    compiled: Function = numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
     return compiled
 
 

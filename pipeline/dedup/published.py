@@ -58,7 +58,7 @@ class Index:
             signed.digests[rows] = _numbers(part["digest"], np.uint64).reshape(part.height, 2)
             first += part.height
         signed.n_shingles[:n] = self._known["n_shingles"].to_numpy()
-        write_keys(signed, rows_per_band, 0, n)
+        write_keys(signed, rows_per_band, n)
 
     def sets(self, rows: np.ndarray, how: Shingling) -> Shingles:
         """As `Others.sets`; the rows are in ascending order."""

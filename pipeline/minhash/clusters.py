@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.compiled import kernel
+from pipeline.compiled import inner, kernel
 
 
 def greedy(n: int, i: np.ndarray, j: np.ndarray, similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -36,7 +36,7 @@ def decide(
         component[row] = component[component[row]]
 
 
-@kernel
+@inner
 def root(parent: np.ndarray, row: int) -> int:
     """The smallest row of the component so far."""
     while parent[row] != row:

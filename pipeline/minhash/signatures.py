@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipeline.compiled import kernel
+from pipeline.compiled import inner, kernel
 from pipeline.shingling import Shingles, Shingling
 from pipeline.shingling.hashing import RUN_FACTOR, U, finished, mixed_in
 from pipeline.shingling.reading import Buffers, buffers_of, manner, normal_buffers, read_shingles
@@ -106,7 +106,17 @@ def sign_sets(sets: Shingles, signed: Signed, rows_per_band: int, first_row: int
     sign_hashes(sets, scratch_for(sets.offsets).mixed, signing, signed, first_row)
 
 
-@kernel
+@inner
+def write_keys_of(signed: Signed, rows_per_band: int, row: int) -> None:
+    """The band keys of one row, from its signature."""
+    for band in range(len(signed.keys)):
+        key = U(band)
+        for k in range(band * rows_per_band, (band + 1) * rows_per_band):
+            key = mixed_in(key, U(signed.signatures[row, k]))
+        signed.keys[band, row] = U32(key)
+
+
+@inner
 def sign_row(
     hashes: np.ndarray, where: tuple[int, int], mixed: np.ndarray, signing: Signing, signed: Signed, row: int
 ) -> None:
@@ -134,7 +144,7 @@ def sign_row(
             x = min(min(out[k], U32(f * h0 + c)), min(U32(f * h1 + c), U32(f * h2 + c)))
             x = min(min(x, U32(f * h3 + c)), min(U32(f * h4 + c), U32(f * h5 + c)))
             out[k] = min(x, min(U32(f * h6 + c), U32(f * h7 + c)))
-    write_keys(signed, signing.rows_per_band, row, row + 1)
+    write_keys_of(signed, signing.rows_per_band, row)
 
 
 @kernel
@@ -169,11 +179,7 @@ def sign_hashes(sets: Shingles, mixed: np.ndarray, signing: Signing, signed: Sig
 
 
 @kernel
-def write_keys(signed: Signed, rows_per_band: int, first: int, end: int) -> None:
-    """The band keys of some rows, from their signatures."""
-    for row in range(first, end):
-        for band in range(len(signed.keys)):
-            key = U(band)
-            for k in range(band * rows_per_band, (band + 1) * rows_per_band):
-                key = mixed_in(key, U(signed.signatures[row, k]))
-            signed.keys[band, row] = U32(key)
+def write_keys(signed: Signed, rows_per_band: int, n: int) -> None:
+    """The band keys of the first `n` rows, from their signatures."""
+    for row in range(n):
+        write_keys_of(signed, rows_per_band, row)

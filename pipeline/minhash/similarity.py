@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.compiled import Bits, kernel
+from pipeline.compiled import kernel
 from pipeline.shingling.hashing import U
+from pipeline.shingling.table import emptied, room, slot_of
 
 
 class Sets(NamedTuple):
@@ -23,7 +24,7 @@ def similarities(sets: Sets, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     """
     largest = int(sets.sizes[i].max(initial=0))
     out = np.empty(len(i))
-    fill_similarities(sets, i, j, np.empty(max(64, 2 << largest.bit_length()), np.uint64), out)
+    fill_similarities(sets, i, j, room(largest), out)
     return out
 
 
@@ -35,12 +36,7 @@ def fill_similarities(sets: Sets, i: np.ndarray, j: np.ndarray, table: np.ndarra
     for k in range(len(i)):
         n, m = sizes[i[k]], sizes[j[k]]
         if k == 0 or i[k] != i[k - 1]:
-            size = 64
-            while size < 2 * n:
-                size *= 2
-            mask = U(size - 1)
-            for slot in range(size):
-                table[slot] = U(0)
+            mask = emptied(table, n)
             for x in range(starts[i[k]], starts[i[k]] + n):
                 found = slot_of(table, mask, hashes[x])
                 table[found] = hashes[x] | U(1)
@@ -48,12 +44,3 @@ def fill_similarities(sets: Sets, i: np.ndarray, j: np.ndarray, table: np.ndarra
         for x in range(starts[j[k]], starts[j[k]] + m):
             shared += table[slot_of(table, mask, hashes[x])] != U(0)
         out[k] = shared / (n + m - shared) if shared else 0.0
-
-
-@kernel
-def slot_of(table: np.ndarray, mask: Bits, x: Bits) -> Bits:
-    """The slot where a hash (63 bits of it) is, or would be put: that one holds 0."""
-    slot = (x >> U(7)) & mask
-    while table[slot] != U(0) and table[slot] != x | U(1):
-        slot = (slot + U(1)) & mask
-    return slot

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from pipeline.compiled import Bits, kernel
-from pipeline.minhash.similarity import slot_of
+from pipeline.compiled import Bits, inner, kernel
 from pipeline.shingling import Shingles, shingles_of
 from pipeline.shingling.hashing import WORD_FACTOR, U
+from pipeline.shingling.table import slot_of
 
 FRAME_SHARE = 0.5
 """A shingle in more than this share of a group's texts is its frame: it tells no two of them apart."""
@@ -77,7 +77,7 @@ def template_of(sets: Shingles, groups: np.ndarray, max_share: float) -> Templat
     return Template(slots, classes)
 
 
-@kernel
+@inner
 def key_of(group: int, x: Bits) -> Bits:
     """The key of a shingle of a group."""
     return (x ^ (U(group + 1) * WORD_FACTOR)) | U(1)

@@ -7,7 +7,7 @@ Source: xxHash by Yann Collet, XXH32.
 
 import numpy as np
 
-from pipeline.compiled import Bits, kernel
+from pipeline.compiled import Bits, inner
 from pipeline.shingling.memory import load8, load32, load64
 
 U = np.uint64
@@ -49,21 +49,21 @@ def _word_hash(word: bytes) -> int:
     return total
 
 
-@kernel
+@inner
 def mixed_in(total: Bits, chunk: Bits) -> Bits:
     """A word's hash after eight more bytes of it."""
     total = (total ^ chunk) * WORD_FACTOR
     return total ^ (total >> U(32))
 
 
-@kernel
+@inner
 def finished(total: Bits) -> Bits:
     """The hash of a run from the polynomial in its words."""
     total = (total ^ (total >> U(29))) * WORD_SEED
     return total ^ (total >> U(32))
 
 
-@kernel
+@inner
 def word_hash(address: int, n: int) -> Bits:
     """Hash of the `n` bytes at an address; eight bytes behind them are read too."""
     total = WORD_SEED
@@ -74,17 +74,17 @@ def word_hash(address: int, n: int) -> Bits:
     return mixed_in(total, load64(address) & ((U(1) << U(8 * n)) - U(1)))
 
 
-@kernel
+@inner
 def _turned(x: Bits, n: int) -> Bits:
     return U32(x << U32(n)) | U32(x >> U32(32 - n))
 
 
-@kernel
+@inner
 def _round(lane: Bits, x: Bits) -> Bits:
     return U32(_turned(U32(lane + U32(x * _P2)), 13) * _P1)
 
 
-@kernel
+@inner
 def xxh32(address: int, n: int) -> Bits:
     """XXH32 with seed 0 of the `n` bytes at an address; four bytes behind them are read too.
 

@@ -2,42 +2,27 @@
 
 import numpy as np
 
-from pipeline.compiled import kernel
+from pipeline.compiled import ZERO, inner, kernel
 from pipeline.shingling.hashing import U, xxh32
+from pipeline.shingling.table import emptied, slot_of
 from pipeline.shingling.words import UNREAD, Bytes, Manner, Scratch, runs, words
 
 
-@kernel
-def keep_first(found: np.ndarray, n: int, seen: np.ndarray) -> int:
-    """Move the first of each hash to the front; returns their number. `seen` holds zeros before and after."""
-    mask = U(len(seen) - 1)
-    kept, n_zeros = 0, 0
-    for i in range(n):
-        x = found[i]
-        slot = x & mask
-        while seen[slot] != U(0) and seen[slot] != x:
-            slot = (slot + U(1)) & mask
-        if seen[slot] != x or (x == U(0) and n_zeros == 0):
-            seen[slot] = x
-            found[kept] = x
-            kept += 1
-        n_zeros += x == U(0)
-    for i in range(kept):
-        slot = found[i] & mask
-        while seen[slot] != U(0):
-            seen[slot] = U(0)
-            slot = (slot + U(1)) & mask
-    return kept
-
-
-@kernel
+@inner
 def put(found: np.ndarray, n: int, seen: np.ndarray, out: np.ndarray, total: int) -> int:
-    """Append the shingles of a text, each once where `seen` has room; returns how many they are."""
-    if len(seen) > 0:
-        n = keep_first(found, n, seen)
+    """Append the shingles of a text, each once where there is a table `seen`; returns how many they are."""
+    if len(seen) == 0:
+        for k in range(n):
+            out[total + k] = found[k]
+        return n
+    mask, kept = emptied(seen, n), 0
     for k in range(n):
-        out[total + k] = found[k]
-    return n
+        slot = slot_of(seen, mask, found[k])
+        if seen[slot] == U(0):
+            seen[slot] = found[k] | U(1)
+            out[total + kept] = found[k]
+            kept += 1
+    return kept
 
 
 @kernel
@@ -46,10 +31,10 @@ def shingle_texts(
 ) -> int:
     """Write the hashes of the shingles of texts one after another; how many each has, or `UNREAD`, goes to `counts`.
 
-    Where `seen` has slots (zeros, a power of two, more than a text has shingles) each is written once. Returns the sum.
+    Where `seen` is a table with room for the shingles of any text each is written once. Returns the sum.
     """
     first, limit, offsets = texts
-    total = 0
+    total = ZERO
     for i in range(len(counts)):
         n = words((first + offsets[i], first + offsets[i + 1], limit), how, scratch)
         counts[i] = n
@@ -67,7 +52,7 @@ def shingle_texts32(
     """As `shingle_texts`, by XXH32 of the bytes of each shingle."""
     first, limit, offsets = texts
     here, ends = scratch.text.ctypes.data, scratch.ends
-    total = 0
+    total = ZERO
     for i in range(len(counts)):
         n = words((first + offsets[i], first + offsets[i + 1], limit), how, scratch)
         counts[i] = n

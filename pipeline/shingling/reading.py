@@ -11,6 +11,7 @@ import pyarrow as pa
 from pipeline.shingling import Shingles, Shingling, joined, shingles_of
 from pipeline.shingling.kernels import shingle_texts, shingle_texts32
 from pipeline.shingling.normal import ALONE, BY_CONTEXT, UNCHANGED, characters, masked, normalised
+from pipeline.shingling.table import room
 from pipeline.shingling.words import UNREAD, Bytes, Manner, scratch_for
 
 SLICE_BYTES = 256 << 10
@@ -97,7 +98,7 @@ class Read(NamedTuple):
 def _read(texts: Buffers, how: Manner, *, is_distinct: bool, is_xxh32: bool) -> Read:
     counts = np.empty(len(texts.offsets) - 1, np.int64)
     scratch = scratch_for(texts.offsets)
-    seen = np.zeros(1 << len(scratch.found).bit_length() if is_distinct else 0, np.uint64)
+    seen = room(len(scratch.found)) if is_distinct else np.empty(0, np.uint64)
     n_bytes = int(texts.offsets[-1] - texts.offsets[0])
     out = np.empty(n_bytes // (2 if how.separator else 1) + len(counts), np.uint64)
     shingle = shingle_texts32 if is_xxh32 else shingle_texts

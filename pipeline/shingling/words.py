@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.compiled import Bits, kernel
+from pipeline.compiled import ZERO, Bits, inner
 from pipeline.shingling.hashing import RUN_FACTOR, WORD_SEED, U, finished, mixed_in, word_hash
 from pipeline.shingling.memory import first_bit, load8, load64, store64
 from pipeline.shingling.normal import ALONE, BY_CONTEXT, LOWERED, RAISED, SPACE, TABLE_SIZE, UNCHANGED
@@ -76,7 +76,7 @@ def scratch_for(offsets: np.ndarray) -> Scratch:
     )
 
 
-@kernel
+@inner
 def last_chunk(address: int, limit: int) -> Bits:
     """The bytes from an address to `limit`, fewer than eight, and zeros."""
     x = U(0)
@@ -85,7 +85,7 @@ def last_chunk(address: int, limit: int) -> Bits:
     return x
 
 
-@kernel
+@inner
 def code_point(p: int, end: int) -> tuple[Bits, int]:
     """The code point at an address and its length in bytes; of broken UTF-8, one byte as it is."""
     a = np.int64(load8(p))
@@ -98,7 +98,7 @@ def code_point(p: int, end: int) -> tuple[Bits, int]:
     return code, size
 
 
-@kernel
+@inner
 def ascii_word(p: int, end: int, limit: int, out: int) -> tuple[int, Bits]:
     """Read a word of ASCII in lower case to address `out`: its length, or -1 where it is not ASCII, and its hash."""
     h, n = WORD_SEED, 0
@@ -119,7 +119,7 @@ def ascii_word(p: int, end: int, limit: int, out: int) -> tuple[int, Bits]:
             return n, h
 
 
-@kernel
+@inner
 def any_words(text: tuple[int, int], how: Manner, scratch: Scratch, n: int, o: int) -> tuple[int, int, int]:
     """Read a word from the first address of `text` on, which may become several, as word number `n` from byte `o` on.
 
@@ -158,7 +158,7 @@ def any_words(text: tuple[int, int], how: Manner, scratch: Scratch, n: int, o: i
     return p, n, o
 
 
-@kernel
+@inner
 def words(text: tuple[int, int, int], how: Manner, scratch: Scratch) -> int:
     """Read one text: its words are written to `scratch`, with where each ends and its hash.
 
@@ -167,7 +167,7 @@ def words(text: tuple[int, int, int], how: Manner, scratch: Scratch) -> int:
     """
     p, end, limit = text
     here = scratch.text.ctypes.data
-    n, o = 0, 0
+    n, o = ZERO, ZERO
     while True:
         while p < end and load8(p) <= 32:
             p += 1
@@ -187,7 +187,7 @@ def words(text: tuple[int, int, int], how: Manner, scratch: Scratch) -> int:
             n += 1
 
 
-@kernel
+@inner
 def runs(hashes: np.ndarray, n: int, ngram: int, out: np.ndarray) -> int:
     """Hashes of the runs of `ngram` of the `n` words; of fewer words, one of them all. Returns their number.
 
