@@ -15,12 +15,16 @@ from typing import Any
 
 
 def measured(command: list[str], environment: dict[str, str] | None = None) -> dict[str, Any]:
-    """wall_s, cpu_s, peak_mib and stdout of a command; SystemExit with its errors where it failed."""
+    """wall_s, cpu_s, peak_mib and stdout of a command; SystemExit with its errors where it failed.
+
+    Python may keep bytecode, as it does by default: parsing libraries anew would be most of a short command.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [sys.executable, "-I", __file__, *command],
         capture_output=True,
         text=True,
-        env={**os.environ, **(environment or {})},
+        env={**inherited, **(environment or {})},
     )
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-2000:]}")
