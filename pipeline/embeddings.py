@@ -13,9 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipeline.generators.openai_server import Config
 from pipeline.hostile import one_line
-from pipeline.served_model.address import EXAMPLE, is_url, served
+from pipeline.model_address import EXAMPLE, Served, is_url, served
 from schemas.errors import RecipeError
 from schemas.messages import first_line
 
@@ -53,13 +52,14 @@ def open_embedder(where: str) -> Embedder:
 class ServedEmbedder:
     """A model behind an OpenAI-compatible server."""
 
-    config: Config
+    config: Served
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """As `Embedder` says; BackendError where the server cannot be reached or does not give what was asked for."""
         from pipeline.served_model.embeddings import embeddings
 
-        return _rows(texts, lambda said: asyncio.run(embeddings(said, self.config)))
+        url, key = self.config.urls[0], self.config.key()
+        return _rows(texts, lambda said: asyncio.run(embeddings(said, url, self.config.model, self.config, key)))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.generators import Reply, Request, failed_reply
-from pipeline.served_model.address import served
+from pipeline.model_address import served
 
 Messages = list[dict[str, str]]
 

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import polars as pl
 
+from pipeline.answers import boxed
+
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen"
@@ -76,7 +78,8 @@ def answer_of(text: str | None) -> str | None:
 
 @lru_cache(1 << 16)
 def _answer(text: str) -> str | None:
-    shown = _boxed(text.rpartition("####")[2])
+    shown = text.rpartition("####")[2]
+    shown = next(reversed(boxed(shown)), shown)
     plain = _MARKUP.sub(r"\1", shown).strip().rstrip(".").casefold()
     plain = _FRACTION.sub(r"\1/\2", plain)
     if match := _AMOUNT.fullmatch(plain):
@@ -90,19 +93,6 @@ def _answer(text: str) -> str | None:
         if len(values) == 1:
             return str(values[0])
     return " ".join(words) or None
-
-
-def _boxed(text: str) -> str:
-    """What stands in the last \\boxed{} of a text, braces counted; the text where there is none."""
-    start = text.rfind("\\boxed{")
-    if start < 0:
-        return text
-    depth, begin = 0, start + len("\\boxed")
-    for place in range(begin, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[place], 0)
-        if depth == 0:
-            return text[begin + 1 : place]
-    return text
 
 
 def _exact(written: str) -> Fraction | None:

@@ -60,17 +60,22 @@ class Connection:
 
     async def complete(self, body: bytes) -> ChatCompletion:
         """Send one request, once."""
-        try:
-            async with self.session.post(self.chat, data=body, **self.options) as response:
-                content = await response.read()
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._failure(error) from None
-        if response.status != 200:
-            raise await self._refusal(response, content)
+        content = await self.post(self.chat, body)
         try:
             return parse_completion(content)
         except RequestFailed as failure:
             raise RequestFailed(failure.kind, self._shown(failure.text)) from None
+
+    async def post(self, url: URL, body: bytes, model: str = "") -> bytes:
+        """What is answered to one request, sent once; `model` is the one asked for, for messages."""
+        try:
+            async with self.session.post(url, data=body, **self.options) as response:
+                content = await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(error) from None
+        if response.status != 200:
+            raise await self._refusal(response, content, model)
+        return content
 
     async def n_waiting(self) -> float | None:
         """Requests that wait inside vLLM until others are done; None where the server has no such gauge.
@@ -114,7 +119,7 @@ class Connection:
             return RequestFailed(TIMEOUT, waited)
         return RequestFailed(CONNECTION, self._shown(error))
 
-    async def _refusal(self, response: aiohttp.ClientResponse, content: bytes) -> Exception:
+    async def _refusal(self, response: aiohttp.ClientResponse, content: bytes, model: str) -> Exception:
         """What an answer with another status than 200 becomes."""
         text, code = said(content, response.reason or "")
         text = f"HTTP {response.status}: {self._shown(text)}"
@@ -122,17 +127,19 @@ class Connection:
             place = self._shown(response.headers.get("Location", "nowhere"))
             return BackendError(f"{self.url}: sends requests on to {place}; set {self.address} to where the server is")
         if response.status in (404, 405) or code == "model_not_found":
-            return BackendError(f"{self.url}: {await self._what_is_there()} ({text})")
+            return BackendError(f"{self.url}: {await self._what_is_there(model)} ({text})")
         failure = refusal(response.status, text, code, self.key)
         if isinstance(failure, BackendError):
             return BackendError(f"{self.url}: {failure}")
         failure.retry_after_s = retry_after_s(response.headers.get("Retry-After", "")) or None  # 0: as others mean it
         return failure
 
-    async def _what_is_there(self) -> str:
+    async def _what_is_there(self, model: str) -> str:
         if names := await self.models(self.url):
+            if model in names:
+                return f"the server has {model}, but not for such requests"
             shown = one_line(", ".join(names[:20]), 1000)
-            return f"no such model; set model to one that this server has: {shown}"
+            return f"no such model; name one that this server has: {shown}"
         if await self.models(f"{self.url}/v1"):
             return f"no such path; the URL in {self.address} should be {self.url}/v1"
         return f"no such model or path; is the URL in {self.address} right? most end in /v1"

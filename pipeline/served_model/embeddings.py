@@ -9,17 +9,17 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import aiohttp
 import numpy as np
 from pydantic_core import from_json
+from yarl import URL
 
 from pipeline.generators import CONTEXT_OVERFLOW
-from pipeline.generators.openai_server import Config
 from pipeline.hostile import one_line
 from pipeline.served_model.completion import BAD_RESPONSE, RequestFailed
-from pipeline.served_model.connection import Connection, connect
-from pipeline.served_model.refusals import CONNECTION, LONGER_CONTEXT, TIMEOUT, refusal, retry_after_s, said
+from pipeline.served_model.connection import Connection, Unreached, connect
+from pipeline.served_model.refusals import CONNECTION, LONGER_CONTEXT, TIMEOUT
 from pipeline.served_model.retries import retrying
+from pipeline.served_model.settings import Key, ServedSettings
 from schemas.errors import BackendError
 
 TEXTS = 32
@@ -31,14 +31,14 @@ LONGEST_REST_S = 60.0
 """Longest wait that a server may ask for by `Retry-After` before a batch is tried again."""
 
 
-async def embeddings(texts: Sequence[str], config: Config) -> np.ndarray:
+async def embeddings(texts: Sequence[str], url: str, model: str, settings: ServedSettings, key: Key) -> np.ndarray:
     """One embedding a text, as the server made them: float32 [n, d], finite, none of them zero; texts are not empty.
 
     Raises BackendError where the server cannot be reached, has no such model, refuses access, keeps failing, or
     answers with something else than one embedding of the same length for each text.
     """
-    async with connect(config.urls[0], config.key(), config) as connection:
-        asker = _Asker(connection, config.model, texts)
+    async with connect(url, key, settings) as connection:
+        asker = _Asker(connection, model, texts)
         batches = iter(range(0, len(texts), TEXTS))
         first = await asker.embed(next(batches))
         rows = np.empty((len(texts), first.shape[1]), np.float32)
@@ -96,56 +96,24 @@ class _Asker:
                 return await retrying(failure, send, MAX_ATTEMPTS, [])
         except RequestFailed as failure:
             why = failure.text
+            if failure.kind == TIMEOUT:
+                why = f"no answer in {self.connection.longest_s:,.0f} s"
             if failure.kind == CONTEXT_OVERFLOW:
                 longest = max(map(len, batch))
                 why = f"{why.removesuffix(f'; {LONGER_CONTEXT}')}; the longest text has {longest:,} characters"
             raise BackendError(f"{self.place(start)}: {why}") from None
 
     async def _post(self, body: bytes) -> bytes:
-        """Send one request, once."""
+        """Send one request, once. Where there was a server before, one not reached now is worth another try."""
         asked = self.connection
         try:
-            async with asked.session.post(f"{asked.url}/embeddings", data=body, **asked.options) as response:
-                content = await response.read()
-        except TimeoutError:
-            raise RequestFailed(TIMEOUT, f"no answer in {asked.longest_s:,.0f} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._gone(error) from None
-        if response.status != 200:
-            raise await self._refusal(response, content)
+            content = await asked.post(URL(f"{asked.url}/embeddings"), body, self.model)
+        except Unreached as why:
+            if self.has_answered:
+                raise RequestFailed(CONNECTION, str(why)) from None
+            raise BackendError(f"{asked.url}: {why}; start the server or mend {asked.address}") from None
         self.has_answered = True
         return content
-
-    def _gone(self, error: Exception) -> Exception:
-        """What a request becomes that found no server: worth trying again where there was one."""
-        if isinstance(error, aiohttp.ClientConnectorError) and not self.has_answered:
-            mend = f"start the server or mend {self.connection.address}"
-            return BackendError(f"{self.connection.url}: {one_line(str(error), 300)}; {mend}")
-        return RequestFailed(CONNECTION, one_line(str(error), 300) or type(error).__name__)
-
-    async def _refusal(self, response: aiohttp.ClientResponse, content: bytes) -> Exception:
-        """What an answer with another status than 200 becomes; the key, which some servers repeat, is not shown."""
-        url, key = self.connection.url, self.connection.key
-        text, code = said(content, response.reason or "")
-        shown = one_line(text.replace(key.value, "***") if key.value else text, 300)
-        text = f"HTTP {response.status}: {shown}"
-        if 300 <= response.status < 400:
-            return BackendError(f"{url}: sends requests on to another place; name the server itself ({text})")
-        if response.status in (404, 405) or code == "model_not_found":
-            return BackendError(f"{url}: {await self._what_is_there()} ({text})")
-        failure = refusal(response.status, text, code, key)
-        if isinstance(failure, BackendError):
-            return BackendError(f"{url}: {failure}")
-        failure.retry_after_s = retry_after_s(response.headers.get("Retry-After", "")) or None
-        return failure
-
-    async def _what_is_there(self) -> str:
-        names = await self.connection.models(self.connection.url) or []
-        if self.model in names:
-            return f"the server has {self.model}, but makes no embeddings with it"
-        if names:
-            return f"no model {self.model}; this server has {one_line(', '.join(names[:20]), 500)}"
-        return f"no model {self.model}, or no such path; most URLs end in /v1"
 
 
 def parse_embeddings(content: bytes, n: int) -> np.ndarray:

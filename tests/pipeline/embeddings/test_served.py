@@ -98,9 +98,11 @@ def test_a_server_that_is_down_is_told_at_once(refused: Any, embedding_server: A
 
 
 def test_a_model_that_is_not_there_shows_those_that_are(refused: Any, embedding_server: Any) -> None:
-    assert f"{embedding_server.url}: no model other; this server has tiny, judge (HTTP 404" in refused(model="other")
+    assert f"{embedding_server.url}: no such model; name one that this server has: tiny, judge (HTTP 404" in refused(
+        model="other"
+    )
     embedding_server.fails(404)
-    assert "the server has tiny, but makes no embeddings with it" in refused()
+    assert "the server has tiny, but not for such requests" in refused()
 
 
 def test_a_text_that_is_too_long_is_told(refused: Any, embedding_server: Any) -> None:

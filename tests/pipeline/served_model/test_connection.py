@@ -30,7 +30,7 @@ def test_a_model_that_is_not_there_shows_those_that_are(
     model_server.models = ["qwen-a", "qwen-b"]
     model_server.faults.append(faults.body({"error": {"message": "no `m`", "code": code}}, status))
     text = broken(answer, model_server, prompts("a"))
-    assert text.startswith(f"{model_server.url}: no such model; set model to one that this server has: qwen-a, qwen-b")
+    assert text.startswith(f"{model_server.url}: no such model; name one that this server has: qwen-a, qwen-b")
     assert text.endswith(f"(HTTP {status}: no `m`)")
 
 
