@@ -1,6 +1,18 @@
-"""What was found of contamination, in words."""
+"""What is found of contamination: by a rule in some texts, and in words."""
 
+from typing import NamedTuple
+
+import numpy as np
 import polars as pl
+
+
+class Hits(NamedTuple):
+    """What a rule found in some texts: pairs of a text and a benchmark row, and which texts it could judge."""
+
+    text: np.ndarray  # int64, place among the texts
+    row: np.ndarray  # int64, place in the benchmarks
+    score: np.ndarray  # float64, in [0, 1]
+    is_judged: np.ndarray  # bool [texts]
 
 
 def hits(found: pl.DataFrame, id: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from pipeline.contamination.hits import Hits
 from pipeline.contamination.numbers import NUMBER, answer_of, numbers_of
 from pipeline.shingling import Shingling, shingles
 
@@ -24,15 +25,6 @@ _PRODUCTS = 20_000_000
 """Products of one step: what bounds its memory."""
 _PAIRS = 100_000
 _WORD_BITS = 20
-
-
-class Matches(NamedTuple):
-    """Pairs of a text and a benchmark row that could be one problem, and which texts could be judged at all."""
-
-    text: np.ndarray  # int64
-    row: np.ndarray  # int64
-    score: np.ndarray  # float64: cosine of words, in [0, 1]
-    is_judged: np.ndarray  # bool [texts]
 
 
 class Index(NamedTuple):
@@ -70,14 +62,17 @@ def index(texts: pl.Series, answers: pl.Series) -> Index:
     return Index(of, elements, keys, rows_of, n_numbers, idf, _weighted(counts, idf), is_judged)
 
 
-def matches(texts: pl.Series, answers: pl.Series, index: Index, overlap: float) -> Matches:
-    """The pairs with the same answer whose numbers overlap by at least `overlap`: shared over those of the longer."""
+def hits(texts: pl.Series, answers: pl.Series, index: Index, overlap: float) -> Hits:
+    """The pairs with the same answer whose numbers overlap by at least `overlap`, with the cosine of their words.
+
+    Overlap is what is shared over the numbers of the text that has more.
+    """
     normal = _answers(answers)
     n_numbers, shared = _shared(texts, normal, index)
     pairs = [_overlapping(part, n_numbers, index, overlap) for part in shared]
     text, row = (np.concatenate([pair[i] for pair in pairs] or [np.zeros(0, np.int64)]) for i in (0, 1))
     is_judged = normal.is_not_null().to_numpy() & texts.str.contains(NUMBER).to_numpy()
-    return Matches(text, row, _cosines(texts, text, row, index), is_judged)
+    return Hits(text, row, _cosines(texts, text, row, index), is_judged)
 
 
 def _answers(answers: pl.Series) -> pl.Series:

@@ -12,26 +12,16 @@ scores 0 and is counted.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from pipeline.contamination import ngrams, rephrased
+from pipeline.contamination.hits import Hits
 from schemas.recipe import Decontaminate
 
 SLICE_BYTES = 32 << 20
 """Bytes of text that are compared at a time, one text at least: what bounds the memory."""
-
-
-class Hits(NamedTuple):
-    """What a rule found in one slice of texts: pairs with their scores, and which texts it could judge."""
-
-    text: np.ndarray  # int64, place in the slice
-    row: np.ndarray  # int64, place in the benchmarks
-    score: np.ndarray  # float64
-    is_judged: np.ndarray  # bool [texts]
-
 
 Find = Callable[[pl.DataFrame], dict[str, Hits]]
 """Hits of one or several rules in a slice of rows."""
@@ -115,7 +105,7 @@ def _by_ngrams(index: ngrams.Index, names: Sequence[str]) -> Find:
 
 
 def _by_numbers(index: rephrased.Index, overlap: float) -> Find:
-    return lambda part: {"numbers": Hits(*rephrased.matches(part["text"], part["answer"], index, overlap))}
+    return lambda part: {"numbers": rephrased.hits(part["text"], part["answer"], index, overlap)}
 
 
 def _by_embedding(rows: pl.DataFrame, benchmarks: pl.DataFrame, config: Decontaminate) -> pl.DataFrame:
