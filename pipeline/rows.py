@@ -279,6 +279,10 @@ def _parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
     """By pyarrow, which raises where polars panics on a damaged file; its own `read_table` would import pandas."""
     with open_bytes(path) as file:
         try:
-            yield pq.ParquetFile(file)
+            read = pq.ParquetFile(file)
+            names = read.schema_arrow.names
+            if twice := next((name for name in names if names.count(name) > 1), None):
+                raise SchemaError(f"{path}: two columns are named {twice!r}, wanted a name for each; rename one")
+            yield read
         except (OSError, ValueError, pa.ArrowException, pl.exceptions.PolarsError) as error:
             raise SchemaError(f"{path}: not readable as Parquet: {first_line(error)}") from None

@@ -105,9 +105,9 @@ def open_run(url: str) -> Run:
     try:
         fs, root = fsspec.core.url_to_fs(str(url), use_listings_cache=False)
     except (ImportError, ValueError) as error:
-        raise StoreError(f"--run {url}: {error}") from None
+        raise StoreError(f"{url}: {error}") from None
     if is_local(fs) and Path(root).exists() and not Path(root).is_dir():
-        raise StoreError(f"--run {url}: this is a file; wanted a folder")
+        raise StoreError(f"{url}: this is a file; wanted a folder")
     return Run(str(url), fs, root.rstrip("/"))
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -176,3 +178,10 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         write_rows(pl.DataFrame({"id": [object()]}, schema={"id": pl.Object}), tmp_path / "f.csv")
     assert read_rows(tmp_path / "f.csv").to_dicts() == [{"id": "1"}]
     assert [path.name for path in tmp_path.iterdir()] == ["f.csv"]
+
+
+def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
+    ids = pa.array(["a"])
+    pq.write_table(pa.Table.from_arrays([ids, ids], names=["id", "id"]), tmp_path / "twice.parquet")
+    with pytest.raises(SchemaError, match=r"twice\.parquet: two columns are named 'id', wanted a name for each"):
+        read_rows(tmp_path / "twice.parquet")

@@ -439,7 +439,7 @@ def test_a_location_opens_without_the_run(run: Run) -> None:
 
 
 def test_an_unknown_url_is_the_users_error() -> None:
-    with pytest.raises(StoreError, match="--run nosuch://bucket/run: Protocol not known"):
+    with pytest.raises(StoreError, match="nosuch://bucket/run: Protocol not known"):
         open_run("nosuch://bucket/run")
 
 
