@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from schemas.recipe import Decontaminate
 
 RULES = ("ngram_8", "ngram_13", "coverage_8", "numbers", "embedding")
+OF_RULE = {
+    "coverage": "coverage_8",
+    "number_overlap": "numbers",
+    "word_similarity": "numbers",
+    "cosine": "embedding",
+    "embedder": "embedding",
+    "judge": "embedding",
+}
+"""Options that one rule alone reads."""
 
 
 @click.command()
@@ -23,11 +32,21 @@ RULES = ("ngram_8", "ngram_13", "coverage_8", "numbers", "embedding")
 @click.option("--id", "id_", default="id", show_default=True, help="Column of the ids.")
 @click.option("--text", default="text", show_default=True, help="Column of the texts.")
 @click.option("--answer", metavar="COL", help="Column of the answers, for the rule numbers.")
-@click.option("--rule", "rules", multiple=True, type=click.Choice(RULES), help="May be repeated.")
-@click.option("--coverage", type=float, help="Rule coverage_8: share of a benchmark row's words above which it is hit.")
-@click.option("--number-overlap", type=float, help="Rule numbers: share of the numbers that must be the same.")
-@click.option("--word-similarity", type=float, help="Rule numbers: TF-IDF cosine of the words.")
-@click.option("--cosine", type=float, help="Rule embedding: cosine from which the nearest row is hit.")
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    type=click.Choice(RULES),
+    help="May be repeated  [default: ngram_13 coverage_8 numbers].",
+)
+@click.option("--coverage", type=float, help="Rule coverage_8: hit above this share of a row's words  [default: 0.5].")
+@click.option(
+    "--number-overlap", type=float, help="Rule numbers: share of numbers that must be the same  [default: 0.6]."
+)
+@click.option(
+    "--word-similarity", type=float, help="Rule numbers: TF-IDF cosine of the words, at least  [default: 0.2]."
+)
+@click.option("--cosine", type=float, help="Rule embedding: cosine from which the nearest row is hit  [default: 0.9].")
 @click.option("--embedder", metavar="WHERE", help="Rule embedding: folder of a model2vec model, or URL#MODEL.")
 @click.option("--judge", metavar="URL#MODEL", help="Rule embedding: a chat model that confirms each hit.")
 @click.option("--rephraser", metavar="URL#MODEL", help="Self-test: a chat model that rewords the rows too.")
@@ -37,8 +56,10 @@ def decontaminate(input: str, output: str, self_test: bool, **options: Any) -> N
 
     id, text, answer? -> id, rule, contaminated, benchmark, benchmark_row, score: a row an id and rule.
     """
-    from flows.console import show_table
+    from flows.console import say, show_table
+    from pipeline.contamination import self_test as planted
     from pipeline.contamination.benchmarks import read_benchmarks
+    from pipeline.contamination.chat import chat_model
     from pipeline.contamination.rules import compare
     from pipeline.rows import check_output
     from schemas.errors import RecipeError
@@ -46,6 +67,7 @@ def decontaminate(input: str, output: str, self_test: bool, **options: Any) -> N
     config = _config(options)
     if config.rephraser and not self_test:
         raise RecipeError("--rephraser rewords what the self-test plants; add --self-test")
+    rephraser = chat_model(config.rephraser, "rephraser") if config.rephraser else None
     check_output(output, input)
     for spec in config.benchmarks:
         check_output(output, spec.partition("#")[0])
@@ -53,18 +75,12 @@ def decontaminate(input: str, output: str, self_test: bool, **options: Any) -> N
     benchmarks = read_benchmarks(config.benchmarks)
     found, counts = compare(rows, benchmarks, config)
     show_table("rules", counts, as_json=False)
-    if self_test:
-        show_table("self-test", _tested(benchmarks, config), as_json=False)
+    if "numbers" in config.rules and not options["answer"]:
+        say("the rule numbers judged nothing: name the column of the answers with --answer COL", err=True)
     _write(found, output)
-
-
-def _tested(benchmarks: "pl.DataFrame", config: "Decontaminate") -> "pl.DataFrame":
-    """What the rules find of rows that are planted, by a model too where there is a rephraser."""
-    from pipeline.contamination import self_test
-    from pipeline.contamination.chat import chat_model
-
-    generator = chat_model(config.rephraser, "rephraser") if config.rephraser else None
-    return self_test.run(benchmarks, self_test.Config(**config.model_dump(), generator=generator))
+    if self_test:
+        tested = planted.run(benchmarks, planted.Config(**config.model_dump(), generator=rephraser))
+        show_table("self-test", tested, as_json=False)
 
 
 def _write(found: "pl.DataFrame", output: str) -> None:
@@ -90,6 +106,9 @@ def _config(options: dict[str, Any]) -> "Decontaminate":
         )
     given = {name: options[name] for name in Decontaminate.model_fields if options.get(name) not in (None, ())}
     given["rules"] = list(options["rules"]) or Decontaminate().rules
+    for name, rule in OF_RULE.items():
+        if name in given and rule not in given["rules"]:
+            raise RecipeError(f"--{name.replace('_', '-')} is for the rule {rule}, which is not asked: --rule {rule}")
     try:
         return Decontaminate.model_validate(given | {"benchmarks": list(options["against"])})
     except ValidationError as error:

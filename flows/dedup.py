@@ -8,7 +8,7 @@ import click
 from flows.file_verbs import output_option, write_counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import polars as pl
 
@@ -34,8 +34,10 @@ MIB = 1 << 20
 @click.option("--num-perm", type=int, help="MinHash permutations [default: 128].")
 @click.option("--recall", type=float, help="Probability of finding a pair at the threshold [default: 0.99].")
 @click.option("--max-document-share", type=float, help="Ignore shingles in more of a group's texts [default: 1].")
-@click.option("--memory", type=click.IntRange(min=1), default=256, show_default=True, help="MiB before files.")
-@click.option("--against", metavar="WHERE", help="Also drop what this has: an index, a file, or a data set.")
+@click.option("--memory", type=click.IntRange(min=1), help="MiB before files  [default: 256].")
+@click.option(
+    "--against", multiple=True, metavar="WHERE", help="Also drop what this has: an index, or files and data sets."
+)
 @click.option("--add-to", metavar="INDEX", help="Add the kept rows to this index, or make it.")
 @click.option("--embedder", metavar="WHERE", help="Compare meanings: a model2vec folder, or URL#MODEL.")
 @click.option("--cosine", type=float, help="Cosine of semantic duplicates.  [default: 0.9]")
@@ -81,8 +83,8 @@ def _require_fit(options: dict[str, Any], how: "Similarity") -> None:
     from schemas.errors import RecipeError
     from schemas.recipe import Similarity
 
-    near_only = ("against", "add_to", "group", "among", *Similarity.model_fields)
-    given = {name for name, value in options.items() if value not in (None, "")}
+    near_only = ("against", "add_to", "group", "among", "memory", *Similarity.model_fields)
+    given = {name for name, value in options.items() if value not in (None, "", ())}
     for name, beside, why in (
         *((name, "embedder", "only near-duplicates know it") for name in near_only),
         ("group", "against", "what is published has no groups"),
@@ -103,7 +105,7 @@ def _near(input: "Input", how: "Similarity", options: dict[str, Any]) -> "pl.Dat
 
     others = _others(options["against"], how, input) if options["against"] else None
     add_kept = _adding(options["add_to"], input, how) if options["add_to"] else None
-    decided = decide(input, how, others, options["memory"] * MIB)
+    decided = decide(input, how, others, (options["memory"] or 256) * MIB)
     if decided.n_left_out:
         say(
             f"{decided.n_left_out} pairs, counted once a bucket, were left out of buckets in which very many texts "
@@ -132,31 +134,45 @@ def _adding(where: str, input: "Input", how: "Similarity") -> "Callable[[pl.Data
     return add_kept
 
 
-def _others(where: str, how: "Similarity", input: "Input") -> "Others":
-    """What rows are compared with beside each other: an index, or the texts of a file or data set."""
+def _others(against: "Sequence[str]", how: "Similarity", input: "Input") -> "Others":
+    """What rows are compared with beside each other: an index, or the texts of files and data sets."""
     import polars as pl
 
     from pipeline.contamination.benchmarks import read_benchmarks, usual
     from pipeline.dedup.published import Index, Texts, open_index, require_same_texts
     from pipeline.rows import SUFFIXES
-    from schemas.errors import StoreError
+    from schemas.errors import RecipeError, StoreError
+    from schemas.messages import did_you_mean
     from schemas.tables import Published
 
-    name = where.partition("#")[0].lower()
-    is_set = name in usual() or ("@" in name and "://" not in name)
-    if not Path(where).is_dir() and (is_set or name.endswith(SUFFIXES)):
-        found = read_benchmarks([where])
+    indexes = [where for where in against if not _is_data_set(where)]
+    if not indexes:
+        found = read_benchmarks(against)
         return Texts(
             found.select(pl.concat_str("benchmark", "benchmark_row", separator=":")).to_series(), found["text"]
         )
+    where = indexes[0]
+    if len(against) > 1:
+        raise RecipeError(f"--against {where}: an index goes alone; add the other texts to it with --add-to {where}")
     run = open_index(where, how)
     if run.manifest(Published) is None:
         raise StoreError(
             f"--against {where}: there is no index here (--add-to {where} makes one), and it is neither a file that "
             f"ends in {', '.join(SUFFIXES)} nor a data set, ID@REVISION or a name of the bundled list"
+            f"{did_you_mean(where.lower(), usual())}"
         )
     require_same_texts(run, input.rows["id"], input.parts, how)
     return Index(run, input.rows["id"])
+
+
+def _is_data_set(where: str) -> bool:
+    """Whether a place is a file, or a data set by its name, rather than an index."""
+    from pipeline.contamination.benchmarks import usual
+    from pipeline.rows import SUFFIXES
+
+    name = where.partition("#")[0].lower()
+    is_named = name in usual() or ("@" in name and "://" not in name)
+    return not Path(where).is_dir() and (is_named or name.endswith(SUFFIXES))
 
 
 def _semantic(input: str, columns: "Columns", options: dict[str, Any]) -> "pl.DataFrame":

@@ -79,8 +79,9 @@ def _benchmark(name: str, column: str, folder: str) -> pl.DataFrame:
         return _table(name, read_rows(path), column, "", path)
     entry = usual().get(name.lower())
     if entry is None and not (match := _HUB.fullmatch(name)):
+        what = "; this is a folder" if Path(name).is_dir() else ""
         raise RecipeError(
-            f"there is no benchmark {name!r}; wanted a file that ends in {', '.join(SUFFIXES)}, ID@REVISION of a "
+            f"there is no benchmark {name!r}{what}; wanted a file that ends in {', '.join(SUFFIXES)}, ID@REVISION of a "
             f"data set on the Hub, or one of {', '.join(usual())}{did_you_mean(name.lower(), usual())}"
         )
     if entry is None:

@@ -73,4 +73,6 @@ def _tell(counts: Counter[str], error: str) -> None:
     said = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(counts.items()))
     why = f"; the first failure: {one_line(error, 200)}" if error else ""
     level = logging.WARNING if counts.keys() - {REWORDED} else logging.INFO
-    logging.getLogger(__name__).log(level, "the rephraser: %s (only `reworded` is planted)%s", said, why)
+    logging.getLogger(__name__).log(
+        level, "texts that the rephraser read: %s (only `reworded` is planted)%s", said, why
+    )

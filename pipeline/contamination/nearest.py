@@ -86,4 +86,4 @@ def _tell(counts: Counter[str]) -> None:
     """Say what the judge made of the pairs, and which stay contaminated because it did not."""
     said = ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(counts.items()))
     level = logging.WARNING if counts[UNREAD] or counts["unreadable"] else logging.INFO
-    logging.getLogger(__name__).log(level, "the judge of the rule embedding: %s (only `different` clears)", said)
+    logging.getLogger(__name__).log(level, "pairs that the judge read: %s (only `different` clears one)", said)

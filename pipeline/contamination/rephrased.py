@@ -140,12 +140,12 @@ def _overlapping(part: _Part, n_numbers: np.ndarray, index: Index, overlap: floa
 
 
 def _cosines(texts: pl.Series, text: np.ndarray, row: np.ndarray, index: Index) -> np.ndarray:
-    """TF-IDF cosine of each pair of a text and a benchmark row."""
+    """TF-IDF cosine of each pair of a text and a benchmark row, to five decimals."""
     compared, place = np.unique(text, return_inverse=True)
     words = _weighted(_word_counts(texts.gather(compared)), index.idf)
     parts = [slice(start, start + _PAIRS) for start in range(0, len(text), _PAIRS)]
     cosines = [words[place[part]].multiply(index.words[row[part]]).sum(axis=1) for part in parts]
-    return np.clip(np.concatenate([np.zeros(0), *cosines]), 0, 1)
+    return np.clip(np.round(np.concatenate([np.zeros(0), *cosines]).astype(np.float64), 5), 0, 1)
 
 
 def _word_counts(texts: pl.Series) -> Any:

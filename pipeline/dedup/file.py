@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipeline.dedup.find import MEMORY, Others, find_duplicates
 from pipeline.dedup.near import decisions, rows_of
 from pipeline.dedup.texts import Part, parts_of, parts_of_parquet
-from pipeline.required import require_column, require_ids, require_texts
+from pipeline.required import require_column, require_ids, require_texts, require_valid
 from pipeline.rows import flat, parquet_schema, read_parquet, read_rows, suffix_of
 from schemas.recipe import Similarity
 
@@ -47,11 +47,14 @@ class Decided(NamedTuple):
 
 def decide(input: Input, how: Similarity, others: Others | None = None, memory: int = MEMORY) -> Decided:
     """Find the duplicates in a table, and what of it is among `others`."""
-    n = len(others.ids) if others else 0
+    n, rows = (len(others.ids), _held_first(input.rows, others.held)) if others else (0, input.rows)
     parts = [part._replace(first=part.first + n, end=part.end + n) for part in input.parts]
-    found = find_duplicates(parts, rows_of(input.rows, n), how, published=others, memory=memory)
-    rows = decisions(input.rows["id"], found, others.ids if others else None)
-    return Decided(rows, found.n_left_out)
+    found = find_duplicates(parts, rows_of(rows, n), how, published=others, memory=memory)
+    return Decided(decisions(rows["id"], found, others.ids if others else None), found.n_left_out)
+
+
+def _held_first(rows: pl.DataFrame, held: pl.Series) -> pl.DataFrame:
+    return rows.with_columns(is_held=pl.col("id").cast(pl.String).is_in(held.implode()))
 
 
 def read_input(path: str, columns: Columns = COLUMNS) -> Input:
@@ -94,13 +97,19 @@ def _beside(frame: pl.DataFrame, columns: Columns, where: str) -> pl.DataFrame:
     """Ids that are there once each; the texts are checked as they are read."""
     require_ids(frame, columns.id, where)
     rows = frame.select(pl.col(theirs).alias(ours) for ours, theirs in columns.named().items() if ours != "text")
-    return rows.with_columns(_as_number(rows["keep_by"])) if columns.keep_by else rows
+    return rows.with_columns(keep_by=_in_order(frame, columns.keep_by, where)) if columns.keep_by else rows
 
 
-def _as_number(values: pl.Series) -> pl.Series:
-    """Numbers where all values are such, as text is in a CSV file; else the values as they are."""
-    numbers = values.cast(pl.Float64, strict=False) if values.dtype == pl.String else values
-    return numbers if numbers.null_count() == values.null_count() else values
+def _in_order(frame: pl.DataFrame, column: str, where: str) -> pl.Series:
+    """What rows are kept by: text is numbers, as in a CSV file, or holds none; of a mixture no order is right."""
+    values = frame[column]
+    if values.dtype != pl.String:
+        return values
+    numbers = values.str.strip_chars().cast(pl.Float64, strict=False)
+    if numbers.null_count() == len(values):
+        return values
+    require_valid(frame, column, numbers.is_not_null() | values.is_null(), "a number, as others are, or none", where)
+    return numbers
 
 
 def _is_text(dtype: pa.DataType) -> bool:

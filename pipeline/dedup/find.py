@@ -54,9 +54,13 @@ class Found(NamedTuple):
 
 
 class Others(Protocol):
-    """Texts that are kept already: rows 0 to n - 1 of a comparison, before those that are decided on."""
+    """Texts that are kept already: rows 0 to n - 1 of a comparison, before those that are decided on.
+
+    `ids` are theirs; `held` those of rows to decide on that are among what is kept, and so not here once more.
+    """
 
     ids: pl.Series
+    held: pl.Series
 
     def fill(self, signed: Signed, how: Shingling, rows_per_band: int) -> None:
         """Write what is known of the first n rows."""

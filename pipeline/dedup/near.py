@@ -27,8 +27,9 @@ def near_duplicates(frame: pl.DataFrame, how: Similarity = SIMILARITY) -> pl.Dat
     """Which rows duplicate which: one row a row of `frame`, sorted by id, whatever the order of the input.
 
     `frame` has id (text or whole numbers, unique) and text, both without nulls; optionally group (whose template is
-    recognised where `max_document_share` is below 1), among (only rows with the same value are compared) and keep_by
-    (the row with the highest value is kept, one without a value last; among equals the smallest id).
+    recognised where `max_document_share` is below 1), among (only rows with the same value are compared), is_held
+    (such rows are kept before all others) and keep_by (the row with the highest value is kept, one without a value
+    last; among equals the smallest id).
 
     Returns id, cluster_id (smallest id of the component), is_kept, keeper_id (null where kept), similarity to the
     keeper (Jaccard of the compared shingles, 1 for the same normalised text, null where kept) and reason (kept,
@@ -54,15 +55,10 @@ def rows_of(frame: pl.DataFrame, n_published: int = 0) -> Rows:
 
 def ranks(frame: pl.DataFrame) -> np.ndarray:
     """The place of each row in the order in which rows are kept, from 0: int64 [n]."""
-    by = ["id"]
-    if "keep_by" in frame.columns:
-        keep_by = pl.col("keep_by").fill_nan(None) if frame["keep_by"].dtype.is_float() else pl.col("keep_by")
-        frame, by = frame.with_columns(keep_by=keep_by), ["keep_by", "id"]
-    order = (
-        frame.select(by)
-        .with_row_index("row")
-        .sort(by, descending=[column == "keep_by" for column in by], nulls_last=True)
-    )
+    by = [name for name in ("is_held", "keep_by", "id") if name in frame.columns]
+    if "keep_by" in by and frame["keep_by"].dtype.is_float():
+        frame = frame.with_columns(pl.col("keep_by").fill_nan(None))
+    order = frame.select(by).with_row_index("row").sort(by, descending=[name != "id" for name in by], nulls_last=True)
     out = np.empty(frame.height, np.int64)
     out[order["row"].to_numpy()] = np.arange(frame.height)
     return out

@@ -2,8 +2,8 @@
 
 An index is a folder with one table, `published`, whose manifest says how its texts were cut and signed; rows that are
 compared with it must be cut and signed the same way. A text of the index with the id of a row that is compared is that
-row itself (another text under that id is an error), and is left out of the comparison, so that adding the same rows
-again changes nothing.
+row itself (another text under that id is an error): it is not compared once more, and the row is kept before those that
+the index does not hold, so that adding the same rows again changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ class Texts:
     """Texts of another file or data set."""
 
     def __init__(self, ids: pl.Series, texts: pl.Series) -> None:
-        self.ids, self._texts = ids, texts
+        self.ids, self.held, self._texts = ids, ids.clear(), texts
 
     def fill(self, signed: Signed, how: Shingling, rows_per_band: int) -> None:
         """As `Others.fill`."""
@@ -48,6 +48,7 @@ class Index:
         self._run = run
         self._known = known.join(mine, on="id", how="anti", maintain_order="left")
         self.ids = self._known["id"]
+        self.held = known.join(mine, on="id", how="semi")["id"]
 
     def fill(self, signed: Signed, how: Shingling, rows_per_band: int) -> None:
         """As `Others.fill`."""

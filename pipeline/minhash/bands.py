@@ -23,7 +23,7 @@ def bands(threshold: float, num_perm: int, recall: float = 0.99) -> tuple[int, i
             return num_perm // rows, rows
     wanted = ceil(log(1 - recall) / log(1 - threshold))
     raise RecipeError(
-        f"num_perm: found {num_perm}, wanted {wanted} or more for recall {recall:g} at threshold {threshold:g}; "
+        f"num_perm: found {num_perm}, wanted {wanted} or more for recall {recall} at threshold {threshold}; "
         "raise the threshold or num_perm, or lower the recall"
     )
 

@@ -43,6 +43,13 @@ def test_a_row_an_id_and_rule_with_what_was_hit(coldstart: Call, files: tuple[Pa
     assert "6 rows: 1 of 2 texts are contaminated by some rule" in done.stdout
 
 
+def test_a_rule_that_judged_nothing_is_told(coldstart: Call, files: tuple[Path, Path, Path]) -> None:
+    source, bench, out = files
+    done = coldstart("decontaminate", source, "-o", out, "--against", bench)
+    assert done.returncode == 0
+    assert done.stderr.strip() == "the rule numbers judged nothing: name the column of the answers with --answer COL"
+
+
 def test_the_self_test_is_shown(coldstart: Call, files: tuple[Path, Path, Path]) -> None:
     source, bench, out = files
     done = coldstart("decontaminate", source, "-o", out, "--against", bench, "--rule", "ngram_8", "--self-test")
@@ -59,6 +66,9 @@ def test_the_self_test_is_shown(coldstart: Call, files: tuple[Path, Path, Path])
         (OURS, ["--coverage", "1.5"], ["coverage", "1.5"]),
         (OURS, ["--rule", "embedding"], ["embedder is missing"]),
         (OURS, ["--against", "nobench"], ["no benchmark 'nobench'"]),
+        (OURS, ["--against", "."], ["no benchmark '.'; this is a folder"]),
+        (OURS, ["--embedder", "nowhere"], ["--embedder is for the rule embedding", "--rule embedding"]),
+        (OURS, ["--rule", "ngram_8", "--coverage", "0.1"], ["--coverage is for the rule coverage_8"]),
         (OURS, ["--rephraser", "http://127.0.0.1/v1#m"], ["add --self-test"]),
         (OURS, ["--rephraser", "planner", "--self-test"], ["rephraser: found no URL; wanted URL#MODEL"]),
     ],
@@ -69,6 +79,9 @@ def test_the_self_test_is_shown(coldstart: Call, files: tuple[Path, Path, Path])
         "threshold",
         "no embedder",
         "no such benchmark",
+        "a folder",
+        "an option of a rule that is not asked",
+        "another one",
         "nothing to rephrase",
         "no rephraser",
     ],

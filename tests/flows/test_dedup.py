@@ -55,6 +55,38 @@ def test_an_index_is_made_and_copies_of_it_are_dropped(coldstart: Call, source: 
     assert read_rows(out).select("id", "keeper_id", "reason").rows() == [("1", "a", "published"), ("2", None, "kept")]
 
 
+def test_what_the_index_holds_is_kept_before_a_better_copy(coldstart: Call, source: Path, out: Path) -> None:
+    index = out.with_name("index")
+    write(source, [{"id": "b", "text": TEXT, "score": 1}])
+    assert coldstart("dedup", source, "-o", out, "--add-to", index).returncode == 0
+    write(source, [{"id": "a", "text": f"{TEXT} today", "score": 9}, {"id": "b", "text": TEXT, "score": 1}])
+    done = coldstart("dedup", source, "-o", out, "--keep-by", "score", "--against", index, "--add-to", index)
+    assert done.stderr.strip() == f"{index}: 0 texts added"
+    assert read_rows(out).select("id", "keeper_id").rows() == [("a", "b"), ("b", None)]
+
+
+def test_several_files_are_compared_with(coldstart: Call, source: Path, out: Path) -> None:
+    one = write(out.with_name("one.jsonl"), [{"text": TEXT}])
+    other = write(out.with_name("other.jsonl"), [{"text": "nothing of the kind"}])
+    done = coldstart("dedup", source, "-o", out, "--against", one, "--against", other)
+    assert done.returncode == 0, done.stderr
+    keepers = [("a", f"{one}:1"), ("b", f"{one}:1"), ("c", f"{other}:1")]
+    assert read_rows(out).select("id", "keeper_id").rows() == keepers
+    index = out.with_name("index")
+    assert coldstart("dedup", source, "-o", out, "--add-to", index).returncode == 0
+    refused(coldstart("dedup", source, "-o", out, "--against", one, "--against", index), str(index), "goes alone")
+
+
+def test_a_column_to_keep_by_holds_numbers_or_none(coldstart: Call, out: Path) -> None:
+    mixed = out.with_name("mixed.csv")
+    mixed.write_text("id,text,score\na,x y,9\nb,x y,n/a\nc,x y,10\n")
+    refused(coldstart("dedup", mixed, "-o", out, "--keep-by", "score"), 'record 2, score: found "n/a", wanted a number')
+    assert not out.exists()
+    mixed.write_text("id,text,day\na,x y,2026-01-02\nb,x y,2026-10-01\nc,x y,\n")
+    assert coldstart("dedup", mixed, "-o", out, "--keep-by", "day").returncode == 0
+    assert read_rows(out).filter("is_kept")["id"].to_list() == ["b"]
+
+
 def test_a_file_is_compared_with_by_its_column(coldstart: Call, source: Path, out: Path) -> None:
     published = write(out.with_name("set.jsonl"), [{"id": 1, "body": "other"}, {"id": 2, "body": TEXT}])
     done = coldstart("dedup", source, "-o", out, "--against", f"{published}#body")

@@ -71,7 +71,7 @@ def test_what_a_judge_does_not_answer_stays_contaminated_and_is_told(
     with caplog.at_level(logging.WARNING):
         found = nearest_rows(OURS, BENCHMARKS, rule(embedding_model, f"{embedding_server.url}#judge"))
     assert found["contaminated"].to_list() == [False, True, False, False]
-    assert "the judge of the rule embedding: 2 different, 1 unreadable (only" in caplog.text
+    assert "pairs that the judge read: 2 different, 1 unreadable (only" in caplog.text
 
 
 @pytest.mark.server
