@@ -1,13 +1,14 @@
-"""What decontamination costs and finds: `python -m benchmarks.decontamination [PROMPTS] [ROWS] [GSM8K]`.
+"""What decontamination costs and finds: `python -m benchmarks.decontamination [--gsm8k FOLDER]`.
 
 First CPU-seconds of each rule on made problems of about 100 words (a million prompts and 20,000 benchmark rows if not
 said), and of the same n-gram rule with Python sets on a sample. Then, where a folder of GSM8K is given, what the rules
-find of rephrased problems and of solutions that a model wrote, and what they hit of other problems.
+find of rephrased problems and of solutions that a model wrote, and what they hit of other problems. The folder has
+train.jsonl.gz, test.jsonl.gz and example_model_solutions.jsonl.gz, as in OpenAI's repository of GSM8K.
 """
 
+import argparse
 import random
 import resource
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.contamination import ngrams
+from pipeline.contamination.benchmarks import read_benchmarks
 from pipeline.contamination.paraphrase import rephrased
 from pipeline.contamination.rules import compare
 from pipeline.rows import read_rows
@@ -25,12 +27,17 @@ SAMPLE = 20_000
 """Prompts that the peer is measured on."""
 
 
-def main(n_prompts: int = 1_000_000, n_rows: int = 20_000, gsm8k: str = "") -> None:
+def main() -> None:
     """Print the tables."""
-    if n_prompts:
-        speed(n_prompts, n_rows)
-    if gsm8k:
-        recall(Path(gsm8k))
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--prompts", type=int, default=1_000_000, help="0: no table of costs")
+    arguments.add_argument("--rows", type=int, default=20_000)
+    arguments.add_argument("--gsm8k", type=Path, metavar="FOLDER")
+    asked = arguments.parse_args()
+    if asked.prompts:
+        speed(asked.prompts, asked.rows)
+    if asked.gsm8k:
+        recall(asked.gsm8k)
 
 
 def speed(n_prompts: int, n_rows: int) -> None:
@@ -62,7 +69,7 @@ def speed(n_prompts: int, n_rows: int) -> None:
 
 def recall(folder: Path) -> None:
     """What the rules find of GSM8K's own problems in other words, of solutions to them, and of other problems."""
-    train, test = _gsm8k(folder / "train.jsonl.gz"), _gsm8k(folder / "test.jsonl.gz")
+    train, test = (read_benchmarks([f"{folder}/{split}.jsonl.gz#question"]) for split in ("train", "test"))
     reworded = test.with_columns(text=pl.Series([rephrased(text) for text in test["text"]]))
     solved = read_rows(folder / "example_model_solutions.jsonl.gz").with_row_index("n", 1)
     systems = [name for name in solved.columns if name.endswith(("finetuning", "verification"))]
@@ -125,13 +132,5 @@ def _grams(text: str, n: int) -> set[tuple[str, ...]]:
     return {tuple(words[i : i + n]) for i in range(len(words) - n + 1)}
 
 
-def _gsm8k(path: Path) -> pl.DataFrame:
-    rows = read_rows(path).with_row_index("n", 1)
-    return rows.select(
-        benchmark=pl.lit("gsm8k"), benchmark_row=pl.col("n").cast(pl.String), text="question", answer="answer"
-    )
-
-
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:3]]
-    main(*numbers, *sys.argv[3:4])
+    main()
