@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 RULES = ("ngram_8", "ngram_13", "coverage_8", "numbers", "embedding")
 OF_RULE = {
+    "answer": "numbers",
     "coverage": "coverage_8",
     "number_overlap": "numbers",
     "word_similarity": "numbers",
@@ -107,7 +108,7 @@ def _config(options: dict[str, Any]) -> "Decontaminate":
     given = {name: options[name] for name in Decontaminate.model_fields if options.get(name) not in (None, ())}
     given["rules"] = list(options["rules"]) or Decontaminate().rules
     for name, rule in OF_RULE.items():
-        if name in given and rule not in given["rules"]:
+        if options[name] is not None and rule not in given["rules"]:
             raise RecipeError(f"--{name.replace('_', '-')} is for the rule {rule}, which is not asked: --rule {rule}")
     try:
         return Decontaminate.model_validate(given | {"benchmarks": list(options["against"])})
@@ -119,11 +120,14 @@ def _rows(input: str, id: str, text: str, answer: str | None) -> "pl.DataFrame":
     """The rows of the file as id, text and answer, checked."""
     import polars as pl
 
-    from pipeline.required import require_ids, require_texts
+    from pipeline.required import require_ids, require_texts, require_valid
     from pipeline.rows import read_rows
 
     frame = read_rows(input, [id, text, *([answer] if answer else [])])
     require_ids(frame, id, input)
     require_texts(frame, text, input)
+    if answer:
+        is_readable = pl.repeat(frame[answer].dtype != pl.Binary, frame.height, eager=True)
+        require_valid(frame, answer, is_readable, "text or a number", input)
     answers = pl.col(answer).cast(pl.String) if answer else pl.lit(None, pl.String)
     return frame.select(pl.col(id).alias("id"), pl.col(text).alias("text"), answers.alias("answer"))

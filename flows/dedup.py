@@ -1,5 +1,6 @@
 """The verb `dedup`: which texts of a file are copies of which, or of what is published already."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.dedup.file import Columns, Input
     from pipeline.dedup.find import Others
+    from pipeline.store import Run
     from schemas.recipe import Similarity
 
 MIB = 1 << 20
@@ -54,7 +56,8 @@ def dedup(input: str, output: str, **options: Any) -> None:
     pa.set_memory_pool(pa.system_memory_pool())  # its own would keep the memory of texts that were read
 
     how = _similarity(options)
-    check_output(output, input)
+    for source in (input, *(where.partition("#")[0] for where in options["against"])):
+        check_output(output, source)
     _require_fit(options, how)
     columns = Columns(options["id_"], options["text"], options["keep_by"], options["group"], options["among"])
     if options["embedder"]:
@@ -103,8 +106,9 @@ def _near(input: "Input", how: "Similarity", options: dict[str, Any]) -> "pl.Dat
     from flows.console import say
     from pipeline.dedup.file import decide
 
-    others = _others(options["against"], how, input) if options["against"] else None
-    add_kept = _adding(options["add_to"], input, how) if options["add_to"] else None
+    index = _opening(input, how)
+    others = _others(options["against"], input, index) if options["against"] else None
+    add_kept = _adding(index(options["add_to"]), input, how) if options["add_to"] else None
     decided = decide(input, how, others, (options["memory"] or 256) * MIB)
     if decided.n_left_out:
         say(
@@ -117,14 +121,24 @@ def _near(input: "Input", how: "Similarity", options: dict[str, Any]) -> "pl.Dat
     return decided.rows
 
 
-def _adding(where: str, input: "Input", how: "Similarity") -> "Callable[[pl.DataFrame], int]":
-    """What adds the rows of a decision that are kept to an index, which can take them, and returns their number."""
+def _opening(input: "Input", how: "Similarity") -> "Callable[[str], Run]":
+    """What opens an index, once, that goes with the settings and holds no other texts under the ids of the input."""
+    from pipeline.dedup.published import open_index, require_same_texts
+
+    @cache
+    def opened(where: str) -> "Run":
+        run = open_index(where, how)
+        require_same_texts(run, input.rows["id"], input.parts, how)
+        return run
+
+    return opened
+
+
+def _adding(index: "Run", input: "Input", how: "Similarity") -> "Callable[[pl.DataFrame], int]":
+    """What adds the rows of a decision that are kept to an index, and returns their number."""
     import polars as pl
 
-    from pipeline.dedup.published import add, open_index, require_same_texts
-
-    index = open_index(where, how)
-    require_same_texts(index, input.rows["id"], input.parts, how)
+    from pipeline.dedup.published import add
 
     def add_kept(decided: pl.DataFrame) -> int:
         ids = input.rows.select(pl.col("id").cast(pl.String)).with_row_index("row")
@@ -134,12 +148,12 @@ def _adding(where: str, input: "Input", how: "Similarity") -> "Callable[[pl.Data
     return add_kept
 
 
-def _others(against: "Sequence[str]", how: "Similarity", input: "Input") -> "Others":
+def _others(against: "Sequence[str]", input: "Input", index: "Callable[[str], Run]") -> "Others":
     """What rows are compared with beside each other: an index, or the texts of files and data sets."""
     import polars as pl
 
     from pipeline.contamination.benchmarks import read_benchmarks, usual
-    from pipeline.dedup.published import Index, Texts, open_index, require_same_texts
+    from pipeline.dedup.published import Index, Texts
     from pipeline.rows import SUFFIXES
     from schemas.errors import RecipeError, StoreError
     from schemas.messages import did_you_mean
@@ -152,16 +166,15 @@ def _others(against: "Sequence[str]", how: "Similarity", input: "Input") -> "Oth
             found.select(pl.concat_str("benchmark", "benchmark_row", separator=":")).to_series(), found["text"]
         )
     where = indexes[0]
-    if len(against) > 1:
-        raise RecipeError(f"--against {where}: an index goes alone; add the other texts to it with --add-to {where}")
-    run = open_index(where, how)
+    run = index(where)
     if run.manifest(Published) is None:
         raise StoreError(
             f"--against {where}: there is no index here (--add-to {where} makes one), and it is neither a file that "
             f"ends in {', '.join(SUFFIXES)} nor a data set, ID@REVISION or a name of the bundled list"
             f"{did_you_mean(where.lower(), usual())}"
         )
-    require_same_texts(run, input.rows["id"], input.parts, how)
+    if len(against) > 1:
+        raise RecipeError(f"--against {where}: an index goes alone; add the other texts to it with --add-to {where}")
     return Index(run, input.rows["id"])
 
 

@@ -4,7 +4,9 @@ numba looks only at the file of a function to see whether what it kept is stale,
 it calls. Ours are kept in a folder named by the digest of all of them.
 """
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -26,14 +28,24 @@ _HERE = Path(__file__).parent
 
 def kernel(function: Function) -> Function:
     """A function that is compiled at its first call and kept; where nothing may be written, in each process anew."""
-    found = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(Path(found or _HERE / "__pycache__") / _name())
+    found = numba.config.CACHE_DIR, numba.config.CACHE_LOCATOR_CLASSES
+    numba.config.CACHE_LOCATOR_CLASSES = "UserProvidedCacheLocator"  # the others would fall back to other folders
     try:
-        return _compiled(function, cache=True)
-    except RuntimeError:  # there is no folder that may be written to
+        for folder in _folders():
+            numba.config.CACHE_DIR = str(folder / _name())
+            with suppress(RuntimeError):  # it may not be written to
+                return _compiled(function, cache=True)
         return _compiled(function)
     finally:
-        numba.config.CACHE_DIR = found
+        numba.config.CACHE_DIR, numba.config.CACHE_LOCATOR_CLASSES = found
+
+
+def _folders() -> list[Path]:
+    """Where compiled kernels are kept: in the first folder that may be written to."""
+    if numba.config.CACHE_DIR:
+        return [Path(numba.config.CACHE_DIR)]
+    caches = os.environ.get("XDG_CACHE_HOME") or Path("~", ".cache").expanduser()
+    return [_HERE / "__pycache__", Path(caches, "coldstart")]
 
 
 def inner(function: Function) -> Function:
@@ -48,6 +60,6 @@ def _compiled(function: Function, **options: bool) -> Function:
 
 @cache
 def _name() -> str:
-    sources = sorted([*_HERE.glob("shingling/*.py"), *_HERE.glob("minhash/*.py")])
+    sources = [Path(__file__), *sorted([*_HERE.glob("shingling/*.py"), *_HERE.glob("minhash/*.py")])]
     digest = sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
     return f"kernels-{digest[:16]}"

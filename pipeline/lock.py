@@ -13,12 +13,13 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.blobs import Conflict, remove_version, swap
 from pipeline.lease import describe_holder, has_run_out, lock_of, stamp
-from pipeline.store import Run, fence, sweep, with_owner
+from pipeline.store import Run, fence, sweep
 from schemas.errors import StoreError
 
 LEASE_S = 60.0
@@ -28,7 +29,7 @@ LEASE_S = 60.0
 def locked(run: Run, *, lease_s: float = LEASE_S) -> Iterator[Run]:
     """Hold the run's lock; yields the run as its owner. StoreError names the holder where it is taken."""
     owner, has_rival = _take(run, lease_s)
-    mine = with_owner(run, owner)
+    mine = replace(run, owner=owner)
     stop = threading.Event()
     renewer = threading.Thread(target=_renew, args=(mine, lease_s, stop), name="run-lock", daemon=True)
     renewer.start()

@@ -42,7 +42,8 @@ def require_valid(frame: pl.DataFrame, column: str, is_valid: pl.Series, wanted:
 def require_ids(frame: pl.DataFrame, column: str, where: str | Path) -> None:
     """Raise a SchemaError unless each row has an id of its own: a whole number, or text that is not empty."""
     ids = frame[column]
-    is_id = (ids.cast(pl.String) != "").fill_null(False) & (ids.dtype.is_integer() or ids.dtype == pl.String)
+    is_kind = ids.dtype.is_integer() or ids.dtype == pl.String
+    is_id = (ids.cast(pl.String) != "").fill_null(False) if is_kind else pl.repeat(False, len(ids), eager=True)
     require_valid(frame, column, is_id, "a whole number, or text that is not empty", where)
     require_unique(frame, column, where)
 

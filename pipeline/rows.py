@@ -144,9 +144,10 @@ def _write(frame: pl.DataFrame, suffix: str, file: BinaryIO) -> None:
 
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same frame with its nested columns as JSON text."""
+    """The same frame with its nested columns as JSON text, and categories as their text."""
     nested = [column for column in frame if column.dtype.is_nested()]
-    return frame.with_columns([_as_text(column.name, column.to_list()) for column in nested])
+    texts = [_as_text(column.name, column.to_list()) for column in nested]
+    return frame.with_columns(*texts, pl.col(pl.Categorical, pl.Enum).cast(pl.String))
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:

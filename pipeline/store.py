@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -140,11 +140,18 @@ def publish(run: Run, table: Table, frame: pl.DataFrame, made_by: Provenance) ->
     return _replace(run, table, frame, made_by, run.manifest_version(table), sealed=True)
 
 
-def append(run: Run, table: Table, frame: pl.DataFrame, made_by: Provenance) -> Manifest:
-    """Add a part; writers that meet retry, so that no part is lost. Appending the same rows twice adds them once."""
+def append(
+    run: Run, table: Table, frame: pl.DataFrame, made_by: Provenance, check: Callable[[Manifest], None] | None = None
+) -> Manifest:
+    """Add a part; writers that meet retry, so that no part is lost. Appending the same rows twice adds them once.
+
+    `check` raises where what is there already cannot be added to.
+    """
     part = _write_part(run, table, frame, "part")
 
     def grown(before: Manifest | None) -> Manifest:
+        if before and check:
+            check(before)
         parts = before["parts"] if before else []
         if all(old["name"] != part["name"] for old in parts):
             parts = [*parts, part]
@@ -291,8 +298,3 @@ def _swap_manifest(run: Run, table: Table, after: Manifest, before: Manifest | N
 
 def _next_version(before: Manifest | None) -> int:
     return int(before["version"]) + 1 if before else 1
-
-
-def with_owner(run: Run, owner: str) -> Run:
-    """The same run, as its lock's owner."""
-    return replace(run, owner=owner)

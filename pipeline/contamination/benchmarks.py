@@ -99,7 +99,9 @@ def _table(name: str, frame: pl.DataFrame, text: str, answer: str, where: str) -
         raise SchemaError(f"{where}: no column of texts; it has {shown}; name one: {name}#COLUMN")
     require_column(text, frame.columns, where)
     require_texts(frame, text, where)
-    answer = answer or next((column for column in ANSWER_COLUMNS if column in frame.columns and column != text), "")
+    kinds = frame.schema
+    could_be = (name for name in ANSWER_COLUMNS if kinds.get(name, pl.Binary()) != pl.Binary() and name != text)
+    answer = answer or next(could_be, "")
     answers = pl.lit(None, pl.String)
     if answer:
         require_column(answer, frame.columns, where)

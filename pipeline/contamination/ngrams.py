@@ -5,8 +5,8 @@ prefixes passes over what no benchmark row has, so that a text without shared n-
 shingles. A row with fewer than n words is one short n-gram: it is found only where it is the whole text.
 
 Work is bounded where a benchmark has a template: an n-gram proposes the first `MAX_ROWS` rows that have it, and of the
-proposed rows those `MAX_CANDIDATES` are measured that share most of what is rare. A text that is the row itself is
-always among them.
+proposed rows those `MAX_CANDIDATES` are measured that share most of what is rare. A row that has the same n-grams as
+the text is measured in any case.
 """
 
 from typing import NamedTuple
@@ -35,6 +35,8 @@ class Index(NamedTuple):
     first: np.ndarray  # int64 [distinct + 1]: n-gram g stands in rows[first[g]:first[g + 1]], each once
     rows: np.ndarray  # int64
     n_words: np.ndarray  # int64 [rows]
+    keys: np.ndarray  # uint64, sorted: what is told of all n-grams of a row
+    row_of: np.ndarray  # int64: the first row with each key
 
 
 class Overlap(NamedTuple):
@@ -58,14 +60,16 @@ def index(texts: pl.Series, n: int) -> Index:
     gram, rows = np.divmod(postings, max(len(texts), 1))
     first = np.searchsorted(gram, np.arange(len(distinct) + 1))
     n_words = np.diff(shingles(texts, Shingling(ngram=1)).offsets)
-    return Index(n, distinct, is_prefix, offsets, grams, first, rows, n_words)
+    keys, row_of = np.unique(_keys(offsets, hashes), return_index=True)
+    return Index(n, distinct, is_prefix, offsets, grams, first, rows, n_words, keys, row_of)
 
 
 def overlaps(texts: pl.Series, index: Index) -> Overlap:
     """What each text shares with the benchmark rows nearest to it, at most `MAX_CANDIDATES` of them."""
-    found = shingles(texts, Shingling(ngram=index.n))
+    found, n_rows = shingles(texts, Shingling(ngram=index.n)), max(len(index.n_words), 1)
     text, gram = _shared_grams(found, index)
-    pair_text, pair_row = _candidates(text, gram, index)
+    texts_of, rows_of = np.concatenate([_candidates(text, gram, index), _same(found, index)], axis=1)
+    pair_text, pair_row = np.divmod(np.unique(texts_of * n_rows + rows_of), n_rows)
     return _measured(pair_text, pair_row, text * len(index.hashes) + gram, index)
 
 
@@ -97,8 +101,24 @@ def _shared_grams(found: Shingles, index: Index) -> tuple[np.ndarray, np.ndarray
     return np.divmod(key, max(len(index.hashes), 1))
 
 
-def _candidates(text: np.ndarray, gram: np.ndarray, index: Index) -> tuple[np.ndarray, np.ndarray]:
-    """Texts and the rows that they are measured against: those with most shared n-grams, a rare one counting more."""
+def _keys(offsets: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """A number for all n-grams of each text: the sum of their hashes, which wraps around."""
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashes, dtype=np.uint64)])
+    return sums[offsets[1:]] - sums[offsets[:-1]]
+
+
+def _same(found: Shingles, index: Index) -> np.ndarray:
+    """Texts and the first row with the same n-grams: int64 [2, pairs]."""
+    if not len(index.keys):
+        return np.empty((2, 0), np.int64)
+    keys = _keys(*found)
+    place = np.minimum(np.searchsorted(index.keys, keys), len(index.keys) - 1)
+    text = np.flatnonzero((index.keys[place] == keys) & (np.diff(found.offsets) > 0))
+    return np.stack([text, index.row_of[place[text]]])
+
+
+def _candidates(text: np.ndarray, gram: np.ndarray, index: Index) -> np.ndarray:
+    """Texts and rows that they are measured against, int64 [2, pairs]: most shared n-grams, rare ones count more."""
     n_rows = np.diff(index.first)[gram]
     n_taken = np.minimum(n_rows, MAX_ROWS)
     row = index.rows[_runs(index.first[gram], n_taken)]
@@ -108,7 +128,7 @@ def _candidates(text: np.ndarray, gram: np.ndarray, index: Index) -> tuple[np.nd
     order = np.lexsort((row, -votes, text))
     rank = np.arange(len(order)) - np.searchsorted(text[order], text[order])
     kept = np.sort(order[rank < MAX_CANDIDATES])
-    return text[kept], row[kept]
+    return np.stack([text[kept], row[kept]])
 
 
 def _measured(text: np.ndarray, row: np.ndarray, shared: np.ndarray, index: Index) -> Overlap:

@@ -30,6 +30,8 @@ class Columns(NamedTuple):
 
 COLUMNS = Columns()
 
+_DATE = r"^\d{4}-\d\d-\d\d"
+
 
 class Input(NamedTuple):
     """A table of texts: what decides beside them (id, and keep_by, group and among where there are), and the texts."""
@@ -70,13 +72,13 @@ def read_input(path: str, columns: Columns = COLUMNS) -> Input:
         if _is_text(schema.field(columns.text).type):
             beside = dict.fromkeys(theirs for ours, theirs in names.items() if ours != "text")
             frame = read_parquet(path, list(beside))
-            return Input(_beside(_plain(frame), columns, path), parts_of_parquet(path, columns.text))
+            return Input(_beside(flat(frame), columns, path), parts_of_parquet(path, columns.text))
     return input_of(read_rows(path, list(columns.named().values())), columns, path)
 
 
 def input_of(frame: pl.DataFrame, columns: Columns = COLUMNS, where: str = "input") -> Input:
     """The texts of a frame, checked as those of a file are."""
-    frame = _plain(frame)
+    frame = flat(frame)
     return Input(checked(frame, columns, where), parts_of(frame[columns.text]))
 
 
@@ -88,11 +90,6 @@ def checked(frame: pl.DataFrame, columns: Columns, where: str) -> pl.DataFrame:
     return _beside(frame, columns, where)
 
 
-def _plain(frame: pl.DataFrame) -> pl.DataFrame:
-    """Scalar columns; categories are text."""
-    return flat(frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String)))
-
-
 def _beside(frame: pl.DataFrame, columns: Columns, where: str) -> pl.DataFrame:
     """Ids that are there once each; the texts are checked as they are read."""
     require_ids(frame, columns.id, where)
@@ -101,15 +98,18 @@ def _beside(frame: pl.DataFrame, columns: Columns, where: str) -> pl.DataFrame:
 
 
 def _in_order(frame: pl.DataFrame, column: str, where: str) -> pl.Series:
-    """What rows are kept by: text is numbers, as in a CSV file, or holds none; of a mixture no order is right."""
+    """What rows are kept by. Text is read as numbers, as in a CSV file, or has dates, whose order is that of text."""
     values = frame[column]
-    if values.dtype != pl.String:
+    if values.dtype.is_numeric() or values.dtype.is_temporal() or values.dtype == pl.Boolean:
         return values
-    numbers = values.str.strip_chars().cast(pl.Float64, strict=False)
-    if numbers.null_count() == len(values):
-        return values
-    require_valid(frame, column, numbers.is_not_null() | values.is_null(), "a number, as others are, or none", where)
-    return numbers
+    texts = values.cast(pl.String, strict=False).str.strip_chars()
+    whole, numbers = (texts.cast(kind, strict=False) for kind in (pl.Int64, pl.Float64))
+    is_date = texts.str.contains(_DATE)
+    is_valid = (is_date if is_date.any() else numbers.is_not_null()).fill_null(False) | values.is_null()
+    require_valid(frame, column, is_valid, "a number, a date such as 2026-01-31, or none", where)
+    if is_date.any():
+        return texts
+    return whole if whole.null_count() == values.null_count() else numbers
 
 
 def _is_text(dtype: pa.DataType) -> bool:

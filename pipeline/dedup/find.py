@@ -106,12 +106,14 @@ def _found(work: Work) -> Found:
     signed, room = _signed(work)
     signed.digests[:, 0] ^= work.rows.among
     first = first_of_each(signed.digests, rank)
+    kept = np.flatnonzero(rank < work.rows.n_kept)
+    first[kept] = kept
     is_first = first == np.arange(len(first))
     template = _template(work, signed.digests, np.flatnonzero(is_first))
     if template:
         _sign_own(work, signed, template)
     compared = np.flatnonzero(is_first & (signed.n_shingles > 0))
-    pairs = proposed(signed, compared, work.rows, work.how.threshold, work.n_published(), work.threads)
+    pairs = proposed(signed, compared, work.rows, work.how.threshold, work.threads)
     room.release()
     similarity = _verified(work, pairs, signed.n_shingles, template)
     is_near = similarity >= work.how.threshold

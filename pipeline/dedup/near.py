@@ -28,7 +28,7 @@ def near_duplicates(frame: pl.DataFrame, how: Similarity = SIMILARITY) -> pl.Dat
 
     `frame` has id (text or whole numbers, unique) and text, both without nulls; optionally group (whose template is
     recognised where `max_document_share` is below 1), among (only rows with the same value are compared), is_held
-    (such rows are kept before all others) and keep_by (the row with the highest value is kept, one without a value
+    (such rows are kept in any case) and keep_by (the row with the highest value is kept, one without a value
     last; among equals the smallest id).
 
     Returns id, cluster_id (smallest id of the component), is_kept, keeper_id (null where kept), similarity to the
@@ -50,6 +50,7 @@ def rows_of(frame: pl.DataFrame, n_published: int = 0) -> Rows:
         np.concatenate([np.arange(n_published), ranks(frame) + n_published]),
         np.concatenate([published, groups]),
         np.concatenate([published, among]).astype(np.uint64),
+        n_published + (int(frame["is_held"].to_numpy().sum()) if has("is_held") else 0),
     )
 
 

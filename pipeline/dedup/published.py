@@ -2,11 +2,12 @@
 
 An index is a folder with one table, `published`, whose manifest says how its texts were cut and signed; rows that are
 compared with it must be cut and signed the same way. A text of the index with the id of a row that is compared is that
-row itself (another text under that id is an error): it is not compared once more, and the row is kept before those that
-the index does not hold, so that adding the same rows again changes nothing.
+row itself (another text under that id is an error): it is not compared once more, and the row is kept, so that adding
+the same rows again changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,7 @@ from pipeline.minhash.signatures import SCHEME, SEED, Signed, sign_into, signed,
 from pipeline.parts import read_part
 from pipeline.shingling import Shingles, Shingling, distinct_shingles, joined, shingles_of
 from pipeline.shingling.reading import buffers_of
-from pipeline.store import Provenance, Run
+from pipeline.store import Manifest, Provenance, Run
 from schemas.errors import RecipeError, StoreError
 from schemas.recipe import Similarity
 from schemas.tables import Published
@@ -83,12 +84,17 @@ def open_index(url: str, how: Similarity) -> Run:
             "because the template of a source changes with the texts beside it"
         )
     run = store.open_run(url)
-    manifest = run.manifest(Published)
-    if manifest and (found := manifest["config"]) != (wanted := settings_of(how)):
-        different = [name for name in wanted if found.get(name) != wanted[name]]
+    if manifest := run.manifest(Published):
+        _require_settings(manifest, url, how)
+    return run
+
+
+def _require_settings(manifest: Manifest, url: str, how: Similarity) -> None:
+    found, wanted = manifest["config"], settings_of(how)
+    different = [name for name in wanted if found.get(name) != wanted[name]]
+    if different:
         shown = ", ".join(f"{name} {found.get(name)!r} where this command has {wanted[name]!r}" for name in different)
         raise StoreError(f"{url}: the index was made with {shown}; use the same settings, or another index")
-    return run
 
 
 def settings_of(how: Similarity) -> dict[str, str | int | bool]:
@@ -115,11 +121,11 @@ def add(run: Run, parts: Sequence[Part], kept: pl.DataFrame, how: Similarity) ->
     new = kept.with_columns(pl.col("id").cast(pl.String)).join(
         run.keys(Published), on="id", how="anti", maintain_order="left"
     )
-    made_by = Provenance("pipeline.dedup", settings_of(how))
+    made_by, check = Provenance("pipeline.dedup", settings_of(how)), partial(_require_settings, url=run.url, how=how)
     if new.is_empty() and run.manifest(Published) is None:
-        store.append(run, Published, Published.create_empty(), made_by)
+        store.append(run, Published, Published.create_empty(), made_by, check)
     for rows, texts in _chosen(parts, new):
-        store.append(run, Published, _rows(rows["id"], texts, how), made_by)
+        store.append(run, Published, _rows(rows["id"], texts, how), made_by, check)
     return new.height
 
 

@@ -34,12 +34,14 @@ class Rows(NamedTuple):
     """What is known of rows beside their texts, an array each of length n.
 
     `rank` (int64) is the place in the order in which rows are kept, a permutation of 0 .. n - 1; `groups` (int64, from
-    0) is whose template is left out; rows are only compared with those of the same `among` (uint64).
+    0) is whose template is left out; rows are only compared with those of the same `among` (uint64). The first `n_kept`
+    by rank are kept whatever they are like.
     """
 
     rank: np.ndarray
     groups: np.ndarray
     among: np.ndarray
+    n_kept: int
 
 
 class Pairs(NamedTuple):
@@ -57,12 +59,10 @@ class Pairs(NamedTuple):
         return self._replace(i=self.i[chosen], j=self.j[chosen])
 
 
-def proposed(
-    signed: Signed, compared: np.ndarray, rows: Rows, threshold: float, n_published: int, threads: Executor
-) -> Pairs:
+def proposed(signed: Signed, compared: np.ndarray, rows: Rows, threshold: float, threads: Executor) -> Pairs:
     """The pairs among the `compared` rows that share a band and whose signatures do not rule out the threshold.
 
-    The first `n_published` by rank are not paired with each other.
+    Rows that are kept in any case are not paired with each other.
     """
     num_perm = signed.signatures.shape[1]
     enough = threshold * num_perm - DEVIATIONS * np.sqrt(threshold * (1 - threshold) * num_perm)
@@ -71,7 +71,7 @@ def proposed(
 
     def of_band(keys: np.ndarray) -> tuple[np.ndarray, int]:
         members, starts = buckets(keys[compared] ^ among.astype(np.uint32), rank)
-        return pairs_of(rank[members], starts, n_published)
+        return pairs_of(rank[members], starts, rows.n_kept)
 
     every, n_left_out = np.empty(0, np.uint64), 0
     for start in range(0, len(signed.keys), BANDS_AT_ONCE):
@@ -92,7 +92,7 @@ def agreeing(signatures: np.ndarray, i: np.ndarray, j: np.ndarray, enough: float
     return out
 
 
-def pairs_of(ranks: np.ndarray, starts: np.ndarray, n_published: int) -> tuple[np.ndarray, int]:
+def pairs_of(ranks: np.ndarray, starts: np.ndarray, n_kept: int) -> tuple[np.ndarray, int]:
     """The pairs of each bucket as (rank << 32 | rank), the better one first, and how many were left out.
 
     `ranks` are those of the members, in order within each bucket.
@@ -100,19 +100,19 @@ def pairs_of(ranks: np.ndarray, starts: np.ndarray, n_published: int) -> tuple[n
     sizes = np.diff(starts)
     met = np.where(sizes > WHOLE_BUCKET, np.minimum(sizes, 2 * MET), sizes)
     out = np.empty(int((sizes * met).sum()), np.uint64)
-    n, n_left_out = fill_pairs(ranks, starts, n_published, out)
+    n, n_left_out = fill_pairs(ranks, starts, n_kept, out)
     return out[:n].copy(), n_left_out
 
 
 @kernel
-def fill_pairs(ranks: np.ndarray, starts: np.ndarray, n_published: int, out: np.ndarray) -> tuple[int, int]:
+def fill_pairs(ranks: np.ndarray, starts: np.ndarray, n_kept: int, out: np.ndarray) -> tuple[int, int]:
     """Write the pairs of `pairs_of`; returns their number and that of those left out."""
     n, n_left_out = 0, 0
     for b in range(len(starts) - 1):
         start, end = starts[b], starts[b + 1]
         near = MET if end - start > WHOLE_BUCKET else end - start
         for y in range(start + 1, end):
-            if ranks[y] >= n_published:
+            if ranks[y] >= n_kept:
                 x = start
                 while x < y:
                     out[n] = (ranks[x] << 32) | ranks[y]

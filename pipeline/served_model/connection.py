@@ -64,7 +64,7 @@ class Connection:
         try:
             return parse_completion(content)
         except RequestFailed as failure:
-            raise RequestFailed(failure.kind, self._shown(failure.text)) from None
+            raise RequestFailed(failure.kind, self.shown(failure.text)) from None
 
     async def post(self, url: URL, body: bytes, model: str = "") -> bytes:
         """What is answered to one request, sent once; `model` is the one asked for, for messages."""
@@ -106,25 +106,25 @@ class Connection:
             async with self.session.get(url, **options) as response:
                 return response.status, await response.read()
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreached(self._shown(error)) from None
+            raise Unreached(self.shown(error)) from None
 
     def _failure(self, error: Exception) -> Exception:
         """What a request that got no answer becomes."""
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-            return BackendError(f"{self.url}: no secure connection ({self._shown(error)}); mend {self.address}")
+            return BackendError(f"{self.url}: no secure connection ({self.shown(error)}); mend {self.address}")
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-            return Unreached(self._shown(_reason(error)))
+            return Unreached(self.shown(_reason(error)))
         if isinstance(error, TimeoutError):
             waited = f"no answer in {self.longest_s:,.0f} s (timeout_s + max_tokens / slowest_tokens_per_s)"
             return RequestFailed(TIMEOUT, waited)
-        return RequestFailed(CONNECTION, self._shown(error))
+        return RequestFailed(CONNECTION, self.shown(error))
 
     async def _refusal(self, response: aiohttp.ClientResponse, content: bytes, model: str) -> Exception:
         """What an answer with another status than 200 becomes."""
         text, code = said(content, response.reason or "")
-        text = f"HTTP {response.status}: {self._shown(text)}"
+        text = f"HTTP {response.status}: {self.shown(text)}"
         if 300 <= response.status < 400:
-            place = self._shown(response.headers.get("Location", "nowhere"))
+            place = self.shown(response.headers.get("Location", "nowhere"))
             return BackendError(f"{self.url}: sends requests on to {place}; set {self.address} to where the server is")
         if response.status in (404, 405) or code == "model_not_found":
             return BackendError(f"{self.url}: {await self._what_is_there(model)} ({text})")
@@ -144,7 +144,7 @@ class Connection:
             return f"no such path; the URL in {self.address} should be {self.url}/v1"
         return f"no such model or path; is the URL in {self.address} right? most end in /v1"
 
-    def _shown(self, what: object) -> str:
+    def shown(self, what: object) -> str:
         """An error or text of the server's for one line, without the key, which some servers repeat."""
         text = str(what) or type(what).__name__
         return one_line(text.replace(self.key.value, "***") if self.key.value else text, 300)

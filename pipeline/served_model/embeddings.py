@@ -95,7 +95,7 @@ class _Asker:
             except RequestFailed as failure:
                 return await retrying(failure, send, MAX_ATTEMPTS, [])
         except RequestFailed as failure:
-            why = failure.text
+            why = self.connection.shown(failure.text)
             if failure.kind == TIMEOUT:
                 why = f"no answer in {self.connection.longest_s:,.0f} s"
             if failure.kind == CONTEXT_OVERFLOW:
@@ -136,7 +136,7 @@ def parse_embeddings(content: bytes, n: int) -> np.ndarray:
     try:
         with np.errstate(over="ignore"):  # what is too large becomes infinite, which is told below
             rows = np.array([by_index[i] for i in range(n)], np.float32)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         rows = np.empty(0, np.float32)
     if rows.ndim != 2 or not rows.shape[1]:
         raise RequestFailed(BAD_RESPONSE, "embeddings that are no lists of numbers, or differ in length")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+import polars as pl
 import pytest
 
 from flows.decontaminate import RULES
@@ -43,6 +44,20 @@ def test_a_row_an_id_and_rule_with_what_was_hit(coldstart: Call, files: tuple[Pa
     assert "6 rows: 1 of 2 texts are contaminated by some rule" in done.stdout
 
 
+def test_columns_of_parquet_are_read_as_their_text(coldstart: Call, files: tuple[Path, Path, Path]) -> None:
+    """Categories are text, and bytes are no answers."""
+    source, _, out = files
+    table = source.with_suffix(".parquet")
+    texts = pl.Series([TEXT, "nothing"], dtype=pl.Categorical())
+    pl.DataFrame({"id": ["a", "b"], "text": texts, "answer": [b"\xff", b"7"]}).write_parquet(table)
+    done = coldstart("decontaminate", table, "-o", out, "--against", f"{table}#text", "--answer", "answer")
+    assert done.returncode == 2
+    assert "record 1, answer: found" in done.stderr
+    assert "wanted text or a number" in done.stderr
+    assert coldstart("decontaminate", table, "-o", out, "--against", f"{table}#text").returncode == 0
+    assert read_rows(out).filter("contaminated", rule="coverage_8")["id"].to_list() == ["a", "b"]
+
+
 def test_a_rule_that_judged_nothing_is_told(coldstart: Call, files: tuple[Path, Path, Path]) -> None:
     source, bench, out = files
     done = coldstart("decontaminate", source, "-o", out, "--against", bench)
@@ -68,6 +83,7 @@ def test_the_self_test_is_shown(coldstart: Call, files: tuple[Path, Path, Path])
         (OURS, ["--against", "nobench"], ["no benchmark 'nobench'"]),
         (OURS, ["--against", "."], ["no benchmark '.'; this is a folder"]),
         (OURS, ["--embedder", "nowhere"], ["--embedder is for the rule embedding", "--rule embedding"]),
+        (OURS, ["--rule", "ngram_8", "--answer", "answer"], ["--answer is for the rule numbers"]),
         (OURS, ["--rule", "ngram_8", "--coverage", "0.1"], ["--coverage is for the rule coverage_8"]),
         (OURS, ["--rephraser", "http://127.0.0.1/v1#m"], ["add --self-test"]),
         (OURS, ["--rephraser", "planner", "--self-test"], ["rephraser: found no URL; wanted URL#MODEL"]),
@@ -82,6 +98,7 @@ def test_the_self_test_is_shown(coldstart: Call, files: tuple[Path, Path, Path])
         "a folder",
         "an option of a rule that is not asked",
         "another one",
+        "a third",
         "nothing to rephrase",
         "no rephraser",
     ],

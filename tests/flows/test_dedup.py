@@ -65,6 +65,29 @@ def test_what_the_index_holds_is_kept_before_a_better_copy(coldstart: Call, sour
     assert read_rows(out).select("id", "keeper_id").rows() == [("a", "b"), ("b", None)]
 
 
+def test_what_the_index_holds_is_kept_whatever_is_near_it(coldstart: Call, source: Path, out: Path) -> None:
+    index = out.with_name("index")
+    for row in ({"id": "a", "text": TEXT}, {"id": "b", "text": TEXT}, {"id": "c", "text": f"{TEXT} today"}):
+        write(source, [row])
+        assert coldstart("dedup", source, "-o", out, "--add-to", index).returncode == 0
+    texts = {"a": TEXT, "b": TEXT, "c": f"{TEXT} today", "d": TEXT}
+    write(source, [{"id": id, "text": text} for id, text in texts.items()])
+    assert coldstart("dedup", source, "-o", out, "--against", index).returncode == 0
+    found = read_rows(out).select("id", "keeper_id", "reason").rows()
+    assert found == [("a", None, "kept"), ("b", None, "kept"), ("c", None, "kept"), ("d", "a", "exact_duplicate")]
+
+
+def test_what_is_compared_with_is_not_written_over(coldstart: Call, source: Path) -> None:
+    published = write(source.with_name("published.jsonl"), [{"text": TEXT}])
+    refused(coldstart("dedup", source, "-o", published, "--against", published), "would be lost")
+    assert published.read_text() == json.dumps({"text": TEXT}) + "\n"
+
+
+def test_a_typing_error_beside_another_file_is_no_index(coldstart: Call, source: Path, out: Path) -> None:
+    done = coldstart("dedup", source, "-o", out, "--against", source, "--against", "gsm9k")
+    refused(done, "--against gsm9k: there is no index here", "did you mean 'gsm8k'?")
+
+
 def test_several_files_are_compared_with(coldstart: Call, source: Path, out: Path) -> None:
     one = write(out.with_name("one.jsonl"), [{"text": TEXT}])
     other = write(out.with_name("other.jsonl"), [{"text": "nothing of the kind"}])
@@ -80,8 +103,14 @@ def test_several_files_are_compared_with(coldstart: Call, source: Path, out: Pat
 def test_a_column_to_keep_by_holds_numbers_or_none(coldstart: Call, out: Path) -> None:
     mixed = out.with_name("mixed.csv")
     mixed.write_text("id,text,score\na,x y,9\nb,x y,n/a\nc,x y,10\n")
-    refused(coldstart("dedup", mixed, "-o", out, "--keep-by", "score"), 'record 2, score: found "n/a", wanted a number')
+    done = coldstart("dedup", mixed, "-o", out, "--keep-by", "score")
+    refused(done, 'record 2, score: found "n/a", wanted a number, a date')
     assert not out.exists()
+    mixed.write_text("id,text,score\na,x y,1700000000000000001\nb,x y,1700000000000000002\n")
+    assert coldstart("dedup", mixed, "-o", out, "--keep-by", "score").returncode == 0
+    assert read_rows(out).filter(pl.col("is_kept") == "true")["id"].to_list() == ["b"]
+    mixed.write_text("id,text,share\na,x y,9%\nb,x y,85%\n")
+    refused(coldstart("dedup", mixed, "-o", out, "--keep-by", "share"), 'record 1, share: found "9%"')
     mixed.write_text("id,text,day\na,x y,2026-01-02\nb,x y,2026-10-01\nc,x y,\n")
     assert coldstart("dedup", mixed, "-o", out, "--keep-by", "day").returncode == 0
     assert read_rows(out).filter(pl.col("is_kept") == "true")["id"].to_list() == ["b"]
@@ -176,6 +205,12 @@ def test_a_null_in_a_later_row_group_is_one_line_and_nothing_is_written(coldstar
     pl.DataFrame({"id": range(5), "text": ["a", "b", "c", None, "e"]}).write_parquet(path, row_group_size=2)
     refused(coldstart("dedup", path, "-o", out, "--add-to", index), "in.parquet row 4, text: found null")
     assert list(out.parent.iterdir()) == [path]
+
+
+def test_bytes_are_no_ids(coldstart: Call, source: Path, out: Path) -> None:
+    table = source.with_suffix(".parquet")
+    pl.DataFrame({"id": [b"\xff"], "text": [TEXT]}).write_parquet(table)
+    refused(coldstart("dedup", table, "-o", out), "record 1, id", "wanted a whole number, or text")
 
 
 def test_text_that_is_not_utf8_is_one_line(coldstart: Call, out: Path) -> None:

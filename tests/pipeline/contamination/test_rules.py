@@ -81,6 +81,12 @@ def test_a_copy_is_found_among_more_rows_of_one_template_than_are_proposed() -> 
     assert found == (True, "251", 1.0)
 
 
+def test_a_row_that_is_the_text_is_found_where_all_it_says_is_common() -> None:
+    longer = [f"{ROW} {' '.join(f'own{i}x{k}' for k in range(30))}" for i in range(40)]
+    found = contamination(rows(ROW), benchmark(*longer, ROW), config("ngram_8", "coverage_8"))
+    assert hit(found) == [(True, "41", 1.0)] * 2
+
+
 def test_among_equal_rows_the_first_is_named() -> None:
     assert hit(contamination(rows(ROW), benchmark("none", ROW, ROW), config("ngram_8")))[0][1] == "2"
 

@@ -111,6 +111,17 @@ def test_an_index_made_with_other_settings_is_refused(tmp_path: Path, changed: d
         open_index(str(tmp_path), Similarity.model_validate(changed))
 
 
+def test_two_first_writers_with_other_settings_do_not_mix(tmp_path: Path) -> None:
+    rows = frame(a=LONG.format("x"))
+    input, kept = input_of(rows), rows.with_row_index("row").select("row", "id")
+    one, other = (HOW.model_copy(update={"num_perm": n}) for n in (128, 64))
+    first, second = open_index(str(tmp_path), one), open_index(str(tmp_path), other)
+    assert add(first, input.parts, kept, one) == 1
+    with pytest.raises(StoreError, match="num_perm 128 where this command has 64"):
+        add(second, input_of(frame(b="other")).parts, kept.with_columns(id=pl.lit("b")), other)
+    assert open_index(str(tmp_path), one).keys(Published)["id"].to_list() == ["a"]
+
+
 def test_threshold_and_recall_may_change(tmp_path: Path) -> None:
     grown(tmp_path, frame(a="one"))
     assert open_index(str(tmp_path), Similarity(threshold=0.5, recall=0.9)).manifest(Published)

@@ -74,6 +74,7 @@ def test_what_passes_is_tried_again(embed: Any, embedding_server: Any) -> None:
         (vectors([1.0], [0.0]), "an embedding of zeros"),
         (vectors([1.0], [None]), "not finite"),
         (vectors([1.0], [1e60]), "not finite"),
+        (vectors([1.0], [10**400]), "no lists of numbers"),
         (b"<html>", "not a list of embeddings: <html>"),
         ({"object": "list"}, "not a list of embeddings"),
     ],
@@ -121,6 +122,9 @@ def test_the_key_is_sent_and_never_shown(
     assert "does $COLDSTART_EMBEDDER_KEY hold the right key? (HTTP 401: *** is wrong)" in refused()
     embed()
     assert embedding_server.keys[-1] == "Bearer sesame"
+    for _ in range(5):
+        embedding_server.fails(200, {"headers": {"authorization": "Bearer sesame"}})
+    assert "Bearer ***" in refused()
 
 
 def test_a_key_that_is_none_is_told(embed: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ import numpy as np
 from pipeline.minhash.pairs import MET, WHOLE_BUCKET, pairs_of
 
 
-def pairs(size: int, n_published: int = 0) -> tuple[set[tuple[int, int]], int]:
-    found, n_left_out = pairs_of(np.arange(size), np.array([0, size]), n_published)
+def pairs(size: int, n_kept: int = 0) -> tuple[set[tuple[int, int]], int]:
+    found, n_left_out = pairs_of(np.arange(size), np.array([0, size]), n_kept)
     assert len(set(found.tolist())) == len(found)
     return {(int(pair) >> 32, int(pair) & 0xFFFFFFFF) for pair in found}, n_left_out
 
@@ -24,5 +24,5 @@ def test_in_a_giant_bucket_each_row_meets_the_first_and_those_before_it() -> Non
     assert len(found) + n_left_out == size * (size - 1) // 2
 
 
-def test_what_is_published_is_not_compared_with_itself() -> None:
-    assert pairs(4, n_published=2)[0] == {(0, 2), (1, 2), (0, 3), (1, 3), (2, 3)}
+def test_what_is_kept_in_any_case_is_not_compared_with_itself() -> None:
+    assert pairs(4, n_kept=2)[0] == {(0, 2), (1, 2), (0, 3), (1, 3), (2, 3)}
