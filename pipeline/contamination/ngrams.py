@@ -65,7 +65,7 @@ def index(texts: pl.Series, n: int) -> Index:
 
 
 def overlaps(texts: pl.Series, index: Index) -> Overlap:
-    """What each text shares with the benchmark rows nearest to it, at most `MAX_CANDIDATES` of them."""
+    """What each text shares with the `MAX_CANDIDATES` benchmark rows nearest to it, and with one that is like it."""
     found, n_rows = shingles(texts, Shingling(ngram=index.n)), max(len(index.n_words), 1)
     text, gram = _shared_grams(found, index)
     texts_of, rows_of = np.concatenate([_candidates(text, gram, index), _same(found, index)], axis=1)

@@ -102,7 +102,8 @@ def _in_order(frame: pl.DataFrame, column: str, where: str) -> pl.Series:
     values = frame[column]
     if values.dtype.is_numeric() or values.dtype.is_temporal() or values.dtype == pl.Boolean:
         return values
-    texts = values.cast(pl.String, strict=False).str.strip_chars()
+    is_text = values.dtype in (pl.String, pl.Null)  # bytes, for one, are not
+    texts = (values if is_text else pl.repeat(None, len(values), eager=True)).cast(pl.String).str.strip_chars()
     whole, numbers = (texts.cast(kind, strict=False) for kind in (pl.Int64, pl.Float64))
     is_date = texts.str.contains(_DATE)
     is_valid = (is_date if is_date.any() else numbers.is_not_null()).fill_null(False) | values.is_null()

@@ -111,6 +111,9 @@ def test_a_column_to_keep_by_holds_numbers_or_none(coldstart: Call, out: Path) -
     assert read_rows(out).filter(pl.col("is_kept") == "true")["id"].to_list() == ["b"]
     mixed.write_text("id,text,share\na,x y,9%\nb,x y,85%\n")
     refused(coldstart("dedup", mixed, "-o", out, "--keep-by", "share"), 'record 1, share: found "9%"')
+    table = mixed.with_suffix(".parquet")
+    pl.DataFrame({"id": ["a"], "text": ["x"], "score": [b"\xff"]}).write_parquet(table)
+    refused(coldstart("dedup", table, "-o", out, "--keep-by", "score"), "record 1, score: found")
     mixed.write_text("id,text,day\na,x y,2026-01-02\nb,x y,2026-10-01\nc,x y,\n")
     assert coldstart("dedup", mixed, "-o", out, "--keep-by", "day").returncode == 0
     assert read_rows(out).filter(pl.col("is_kept") == "true")["id"].to_list() == ["b"]
