@@ -4,8 +4,7 @@ numba looks only at the file of a function to see whether what it kept is stale,
 it calls. Ours are kept in a folder named by the digest of all of them.
 """
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -14,6 +13,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import numba
 import numpy as np
+
+from pipeline.cache_folder import cache_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -40,12 +41,14 @@ def kernel(function: Function) -> Function:
         numba.config.CACHE_DIR, numba.config.CACHE_LOCATOR_CLASSES = found
 
 
-def _folders() -> list[Path]:
+def _folders() -> Iterator[Path]:
     """Where compiled kernels are kept: in the first folder that may be written to."""
     if numba.config.CACHE_DIR:
-        return [Path(numba.config.CACHE_DIR)]
-    caches = os.environ.get("XDG_CACHE_HOME") or Path("~", ".cache").expanduser()
-    return [_HERE / "__pycache__", Path(caches, "coldstart")]
+        yield Path(numba.config.CACHE_DIR)
+        return
+    yield _HERE / "__pycache__"
+    with suppress(RuntimeError):  # this user has no home
+        yield cache_folder()
 
 
 def inner(function: Function) -> Function:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pipeline.blobs import is_local, read_version
 from pipeline.bound import RECIPE_FILE
+from pipeline.cache_folder import cache_folder
 from pipeline.rows import without_surrogates
 from pipeline.store import Run, Table
 from schemas.tables import table_name
@@ -28,8 +29,7 @@ def journal_folder(run: Run, table: Table) -> Path:
         return Path(run.path("journal", table_name(table)))
     recipe, _ = read_version(run.fs, run.path(RECIPE_FILE))
     run_id = json.loads(recipe)["run_id"] if recipe else hashlib.sha256(run.url.encode()).hexdigest()[:32]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "coldstart" / run_id / table_name(table)
+    return cache_folder() / run_id / table_name(table)
 
 
 class Journal:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.cache_folder import cache_folder
 from pipeline.vllm_model.installation import Installation
 from pipeline.vllm_model.last_error import explained
 from pipeline.vllm_model.replica import Replica
@@ -181,8 +182,7 @@ def _free_ports(n: int) -> list[int]:
 
 def log_folder() -> Path:
     """Where logs go: the newest few are kept, in the user's cache or, where that cannot be written, beside it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "coldstart" / "vllm"
+    folder = cache_folder() / "vllm"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

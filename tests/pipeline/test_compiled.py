@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import compiled
+
 CODE = "import polars, pipeline.shingling as s; print(len(s.shingles(polars.Series(['a b'])).hashes))"
 
 
@@ -31,3 +33,29 @@ def test_kernels_are_kept_by_the_digest_of_their_sources(tmp_path: Path) -> None
     (kept,) = tmp_path.iterdir()
     assert kept.name.startswith("kernels-")
     assert list(kept.rglob("*.nbc"))
+
+
+def test_kernels_are_kept_in_the_users_cache_where_the_code_may_not_be_written_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    no_folder = tmp_path / "file"
+    no_folder.touch()
+    monkeypatch.setattr(compiled, "_HERE", no_folder)
+    monkeypatch.setattr(compiled.numba.config, "CACHE_DIR", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert compiled.kernel(lambda n: n + 1)(1) == 2
+    (kept,) = (tmp_path / "cache" / "coldstart").iterdir()
+    assert kept.name.startswith("kernels-")
+
+
+def test_kernels_are_compiled_for_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    no_folder = tmp_path / "file"
+    no_folder.touch()
+    monkeypatch.setattr(compiled, "_HERE", no_folder)
+    monkeypatch.setattr(compiled.numba.config, "CACHE_DIR", "")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert compiled.kernel(lambda n: n + 1)(1) == 2
