@@ -1,11 +1,12 @@
 """Environments of the libraries we are compared with: one each, made when first asked for, with pinned versions."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coldstart" / "benchmarks"
+from pipeline.cache_folder import cache_folder
+
+CACHE = cache_folder() / "benchmarks"
 
 
 class NotInstalled(Exception):
