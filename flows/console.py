@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from pipeline import interrupts
 from pipeline.hostile import clean
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ def _carry_out(step: "Step") -> Done:
             show(n)
 
         for piece in step.pieces:
+            interrupts.check()
             piece(advance)
     ended = time.monotonic()
     return Done(step, ended - started, (first_row or [ended])[0] - started)

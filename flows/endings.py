@@ -1,14 +1,13 @@
 """How a command ends: errors made on purpose, a full disk and being stopped are one line and an exit code."""
 
 import errno
-import signal
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import click
 
-from pipeline.interrupts import handled
+from pipeline.interrupts import interruptible
 from schemas.errors import CurationError, InputError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -18,8 +17,7 @@ STOPPED = 130
 def end_with(command: Callable[[], Any]) -> NoReturn:
     """Carry a command out and leave the process; an error that nobody made on purpose keeps its trace."""
     try:
-        # As Ctrl-C, so that locks are released and temporary folders go; where they are ignored, they stay so.
-        with handled((signal.SIGTERM, signal.SIGHUP), signal.SIG_DFL, signal.default_int_handler):
+        with interruptible():  # so that locks are released and temporary folders go
             sys.exit(command() or 0)
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("coldstart: stopped; a run keeps what was finished, and the same command goes on", err=True)
