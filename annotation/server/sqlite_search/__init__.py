@@ -1,0 +1,1 @@
+"""Search engine of the Argilla server in one SQLite file, without Elasticsearch or OpenSearch."""
