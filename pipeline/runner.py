@@ -26,6 +26,7 @@ from schemas.ids import content_id
 from schemas.tables import frame_of, table_name
 
 ROOT = Path(__file__).resolve().parents[1]
+FIRST_PARTY = ("schemas", "pipeline", "annotation")
 MIN_ROWS_FOR_ERROR_RATE = 50
 
 Progress = Callable[[int], None]
@@ -73,7 +74,7 @@ def _imports(source: bytes) -> Iterator[str]:
             names = [alias.name for alias in node.names]
         else:
             continue
-        yield from (name for name in names if name.split(".")[0] in ("pipeline", "schemas"))
+        yield from (name for name in names if name.split(".")[0] in FIRST_PARTY)
 
 
 @dataclass

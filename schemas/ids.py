@@ -76,3 +76,8 @@ def plan_id(prompt_id: str, content: Any) -> str:
 def example_id(prompt_id: str, rollout_id: str, plan_id: str, rendering: str) -> str:
     """A training example is a prompt, the rollout that answers it, the plan it shows and how it is rendered."""
     return content_id("example", prompt_id=prompt_id, rollout_id=rollout_id, plan_id=plan_id, rendering=rendering)
+
+
+def record_id(plan_ids: Sequence[str], kind: str, guideline_version: str) -> str:
+    """A record is the plans that it shows people, what they are asked to do, and the guidelines they are given."""
+    return content_id("record", plan_ids=list(plan_ids), kind=kind, guideline_version=guideline_version)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from schemas.annotation import Annotate
 from schemas.comparison import Decontaminate, Screen, Similarity
 from schemas.settings import Settings, mutable
 
@@ -131,12 +132,18 @@ class PlanSettings(Similarity):
     strategies: bool = mutable(True, "List different strategies in one call first; each plan then follows one of them.")
     samples: int = mutable(16, "Samples with each plan, and as many without a plan and with placebos.", ge=1, le=1024)
     confidence: float = mutable(0.95, "Posterior probability at which a plan helps or hurts.", gt=0.5, lt=1)
+    leak_test: Literal["none", "people", "all"] = mutable(
+        "people",
+        "Which plans are also shown for a guess, to tell whether they give the answer away: those that people "
+        "edited, or all; as many samples again, and as many guesses without a plan.",
+    )
 
 
 class Assemble(Settings):
     """How examples are put together."""
 
     show_plan: bool = mutable(True, "Put the plan before the reasoning where there is one.")
+    annotated_only: bool = mutable(False, "Only use plans that people kept or edited.")
     validation_share: float = mutable(0.05, "Share of groups that go to the validation split.", ge=0, lt=1)
 
 
@@ -197,6 +204,7 @@ class Recipe(Settings):
     band: Band = Band()
     keep: Keep = Keep()
     plans: PlanSettings = PlanSettings()
+    annotate: Annotate = Annotate()
     choose: Choose = Choose()
     assemble: Assemble = Assemble()
     export: Export = Export()

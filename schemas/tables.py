@@ -32,6 +32,9 @@ CHOICE_REASONS = (
 )  # fmt: skip
 
 
+QUEUE_REASONS = ("uncertain_uplift", "disagreement", "new_strategy", "random", "gold", "adjudication")
+
+
 def _id(description: str, *, key: bool = False, references: str | None = None, none: bool = False) -> dy.String:
     """An id: 32 hex characters; `none=True` also allows "" where there is nothing to point at."""
     regex = r"^([0-9a-f]{32})?$" if none else r"^[0-9a-f]{32}$"
@@ -293,9 +296,13 @@ class Queue(dy.Schema):
     """One row a record that people are asked about."""
 
     record_id = _id("Hash of plan_ids, kind and guideline_version.", key=True)
-    plan_ids = dy.List(dy.String(regex=r"^[0-9a-f]{32}$"), description="The plans shown.")
+    plan_ids = dy.List(
+        dy.String(regex=r"^[0-9a-f]{32}$"),
+        description="The plan that is judged, and then the others that it is ranked with, where there are any.",
+    )
     kind = _enum(("single", "ranking", "adjudication", "gold"), "What people are asked to do.")
-    reason = _text("Why this record was chosen.")
+    reason = _enum(QUEUE_REASONS, "Why this record was chosen.")
+    gold = _text("The known answers as JSON, by question; null unless the kind is gold.", nullable=True)
     guideline_version = _text("Version of the guidelines.")
 
 
@@ -306,7 +313,7 @@ class Annotations(dy.Schema):
     question = _text("The question.", key=True)
     annotator = _text("Pseudonym of the annotator.", key=True)
     version = dy.Int32(min=1, primary_key=True, description="Version of the answer, from 1.")
-    value = _text("The answer as JSON.")
+    value = _text("The answer as JSON; docs/annotation.md has the form of each question's.")
     status = _enum(("submitted", "discarded", "draft", "withdrawn"), "State of the answer.")
     annotator_kind = _enum(("person", "model"), "Who answered; a model's vote never counts as a person's.")
     guideline_version = _text("Version of the guidelines.")
@@ -317,12 +324,15 @@ class Adjudicated(dy.Schema):
     """One row a plan that people have judged."""
 
     plan_id = _id("The plan.", key=True, references="plans")
-    verdict = _enum(("keep", "fix", "discard", "undecided"), "What people decided.")
+    verdict = _enum(("keep", "fix", "discard", "undecided"), "What people decided; undecided while it is open.")
     ratings = _text("Mean rating a question, as JSON.")
     edited_plan_id = _maybe_id("The corrected plan.", "plans")
-    agreement = _real("Agreement of the annotators.", nullable=True)
-    n_annotators = _count("How many people answered.")
-    how = _text("How it was decided, such as `unanimous`.")
+    agreement = _share("Share of them who gave the commonest verdict; null where nobody answered.", nullable=True)
+    n_annotators = _count("How many people answered, the adjudicator left out.")
+    how = _enum(
+        ("unanimous", "majority", "adjudicator", "open"),
+        "How it was decided; `open` where too few have answered yet or it waits for the adjudicator.",
+    )
 
 
 class Examples(dy.Schema):

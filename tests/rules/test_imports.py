@@ -17,7 +17,8 @@ LAYERS = ("schemas", "pipeline", "annotation", "flows")
 
 HOMES: dict[str, tuple[str, ...]] = {
     "aiohttp": ("pipeline/served_model/",),
-    "argilla": ("annotation/sync.py",),
+    "argilla": ("annotation/sync/",),
+    "argilla_server": ("annotation/server/",),
     "ctranslate2": ("pipeline/local_model/model.py",),
     "datasets": ("pipeline/sources/hub.py",),
     "duckdb": ("pipeline/query.py",),
