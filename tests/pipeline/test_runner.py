@@ -46,10 +46,10 @@ def keys(*numbers: int) -> pl.DataFrame:
     return pl.DataFrame({"plan_id": [plan_id(number) for number in numbers]}, schema={"plan_id": pl.String})
 
 
-def judged(number: int, how: str = "well") -> dict[str, Any]:
-    """A finished row: the plan is judged `keep`, or failed where `how` says so."""
+def judged(number: int, ratings: str = "well") -> dict[str, Any]:
+    """A finished row: the plan is judged `keep`, or failed where `ratings` says so."""
     row = dict.fromkeys(Adjudicated.column_names())
-    return row | {"plan_id": plan_id(number), "verdict": "keep", "ratings": "{}", "n_annotators": 1, "how": how}
+    return row | {"plan_id": plan_id(number), "verdict": "keep", "ratings": ratings, "n_annotators": 1, "how": "majority"}
 
 
 def row_wise(row: Callable[[int], dict[str, Any]]) -> ModuleType:
@@ -62,7 +62,7 @@ def row_wise(row: Callable[[int], dict[str, Any]]) -> ModuleType:
             yield row(int(plan, 16))
 
     def failure(row: dict[str, Any]) -> str | None:
-        return row["how"] if row["how"].startswith("error") else None
+        return row["ratings"] if row["ratings"].startswith("error") else None
 
     vars(stage).update(READS=(), WRITES=Adjudicated, work=work, failure=failure)
     return stage
@@ -256,12 +256,12 @@ def test_a_journal_that_cannot_be_published_is_named_and_kept(local: Run) -> Non
 
 
 def test_a_row_that_is_not_unicode_is_published_with_a_replacement(local: Run) -> None:
-    work_all(local, row_wise(lambda number: judged(number, how="\ud800\0")), 1)
-    assert local.read(Adjudicated)["how"].to_list() == ["\ufffd\0"]
+    work_all(local, row_wise(lambda number: judged(number, ratings="\ud800\0")), 1)
+    assert local.read(Adjudicated)["ratings"].to_list() == ["\ufffd\0"]
 
 
 def fails(*bad: int) -> ModuleType:
-    return row_wise(lambda number: judged(number, how=f"error {number % 2}" if number in bad else "well"))
+    return row_wise(lambda number: judged(number, ratings=f"error {number % 2}" if number in bad else "well"))
 
 
 def test_too_many_errors_name_the_commonest_reasons(local: Run) -> None:
@@ -280,7 +280,7 @@ def test_too_many_errors_publish_good_rows_and_owe_the_failed_ones(run: Run) -> 
 
 def test_a_few_failed_rows_are_published_as_data(local: Run) -> None:
     work_all(local, fails(1, 2, 3, 4), *range(1, 100))
-    assert local.read(Adjudicated)["how"].str.starts_with("error").sum() == 4
+    assert local.read(Adjudicated)["ratings"].str.starts_with("error").sum() == 4
 
 
 @pytest.mark.parametrize(
@@ -340,5 +340,5 @@ def test_an_attempt_that_was_cut_off_between_parts_goes_on_behind_them(run: Run)
 
 def test_only_the_columns_that_are_named_are_read(run: Run) -> None:
     work_all(run, row_wise(judged), 1, 2)
-    assert run.keys(Adjudicated, "how").columns == ["plan_id", "how"]
+    assert run.keys(Adjudicated, "ratings").columns == ["plan_id", "ratings"]
     assert run.keys(Bands).columns == ["prompt_id"]
