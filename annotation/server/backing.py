@@ -1,0 +1,79 @@
+"""What the annotation server stands on: a Redis and a search engine, ours or somebody's by URL, looked up first."""
+
+import base64
+import http.client
+import json
+import os
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from schemas.errors import BackendError, RecipeError
+
+TIMEOUT_S = 5.0
+REDIS_PORT = 6379
+
+
+def require_redis(url: str) -> None:
+    """Raise where nothing listens at the address of a Redis: BackendError; where it is no such URL: RecipeError."""
+    parts = _parts(url, "--redis", ("redis", "rediss"), "redis://HOST:6379/0")
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or REDIS_PORT), TIMEOUT_S).close()
+    except OSError as error:
+        raise BackendError(
+            f"--redis {without_secret(url)}: not reachable ({error}); start it, or leave --redis away: "
+            "one machine needs none"
+        ) from None
+
+
+def search_engine(url: str) -> str:
+    """Which engine answers at a URL: elasticsearch or opensearch. BackendError where none does."""
+    parts = _parts(url, "--search", ("http", "https"), "http://HOST:9200")
+    request = urllib.request.Request(parts._replace(netloc=_place(parts)).geturl())
+    if parts.username:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        request.add_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=_trusted(parts)) as response:
+            version = json.load(response)["version"]
+            return "opensearch" if version.get("distribution") == "opensearch" else "elasticsearch"
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+        got = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else str(error)
+        raise BackendError(
+            f"--search {without_secret(url)}: no Elasticsearch or OpenSearch answers there ({got}); start it, mend the "
+            "URL (a user and password go before the host: http://USER:PASSWORD@HOST), or leave --search away: the "
+            "embedded engine needs nothing"
+        ) from None
+
+
+def without_secret(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=_place(parts)).geturl()
+
+
+def _place(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _parts(url: str, option: str, schemes: tuple[str, ...], example: str) -> SplitResult:
+    parts = urlsplit(url)
+    try:
+        is_whole = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise RecipeError(f"{option} {without_secret(url)}: not such an address; wanted one like {example}")
+    return parts
+
+
+def _trusted(parts: SplitResult) -> ssl.SSLContext | None:
+    """Certificates as the server itself is told to check them."""
+    if parts.scheme != "https":
+        return None
+    context = ssl.create_default_context(cafile=os.environ.get("ARGILLA_ELASTICSEARCH_CA_PATH"))
+    if os.environ.get("ARGILLA_ELASTICSEARCH_SSL_VERIFY", "").lower() in ("0", "false", "no", "off"):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context

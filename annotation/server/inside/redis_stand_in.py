@@ -1,0 +1,42 @@
+"""A Redis for one machine, in memory, behind a socket file that only its owner can reach.
+
+    python -m inside.redis_stand_in SOCKET
+
+Argilla's queue holds pickled jobs, so whoever may write to it runs code as its worker: hence a file and no port.
+"""
+
+import itertools
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from fakeredis import TcpFakeServer
+
+
+class StandIn(TcpFakeServer):
+    """fakeredis's server on a socket file. It tells clients apart by their addresses, which it therefore makes up."""
+
+    address_family = socket.AF_UNIX
+
+    def __init__(self, path: str) -> None:
+        self._numbers = itertools.count()
+        super().__init__(path, server_type="redis")
+        self.daemon_threads = True
+
+    def get_request(self) -> tuple[Any, Any]:
+        connection, _ = super().get_request()
+        return connection, ("client", next(self._numbers))
+
+
+def main(path: str) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # nothing of it is to be kept
+    Path(path).unlink(missing_ok=True)
+    os.umask(0o077)
+    StandIn(path).serve_forever()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
