@@ -1,0 +1,101 @@
+"""`coldstart agreement`: how far annotators agree on each question of a file, and what to make of it."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flows.file_verbs import output_option, write_counted
+
+if TYPE_CHECKING:
+    import polars as pl
+
+inside = click.FloatRange(0, 1, min_open=True, max_open=True)
+ADVICE = {
+    "firm": "",
+    "tentative": "good enough to go on with; look at the items where people differ",
+    "revise guidelines": "people do not mean the same by the answers: revise the guidelines, then ask again",
+}
+
+
+@click.command()
+@click.argument("input")
+@output_option
+@click.option("--confidence", type=inside, default=0.95, show_default=True, help="Of all intervals.")
+@click.option(
+    "--resamples",
+    type=click.IntRange(100, 100_000),
+    default=1_000,
+    show_default=True,
+    help="Times that items are drawn anew for an interval.",
+)
+@click.option(
+    "--judge-kappa",
+    type=inside,
+    default=0.6,
+    show_default=True,
+    help="A judge may be used where kappa's interval lies above this.",
+)
+def agreement(input: str, output: str, confidence: float, resamples: int, judge_kappa: float) -> None:
+    """How far annotators agree, question by question.
+
+    INPUT has item (or record_id), annotator, question and value, a row an answer; scale (nominal, ordinal, interval or
+    ranking), status, annotator_kind, version and gold (the known answer) may be left out. The output has a row a
+    question: Krippendorff's alpha with its interval over items, how to read it, each annotator, and each model judge
+    beside the majority of people.
+    """
+    from annotation.agreement.table import agreement_rows
+    from pipeline.rows import check_output, read_rows
+    from schemas.errors import SchemaError
+
+    check_output(output, input)
+    frame = read_rows(input)
+    if frame.is_empty():
+        raise SchemaError(f"{input}: no rows; wanted item, annotator, question and value, a row an answer")
+    rows = agreement_rows(frame, confidence=confidence, resamples=resamples, judge_threshold=judge_kappa, where=input)
+    if rows.is_empty():
+        raise SchemaError(f"{input}: none of the {frame.height} rows is a submitted answer with a value")
+    write_counted(rows, output, "reading")
+    _tell(rows, confidence)
+
+
+def _tell(rows: "pl.DataFrame", confidence: float) -> None:
+    """Say what each question came to, then show annotators and judges."""
+    import polars as pl
+
+    from flows.console import cell, say, show_table
+
+    for row in rows.iter_rows(named=True):
+        say(f"{cell(row['question'])}: {_sentence(row, confidence)}")
+    for name, shown in (("annotators", "n_values"), ("judges", "n_compared")):
+        listed = rows.select("question", pl.col(name)).filter(pl.col(name).list.len() > 0)
+        entries = listed.explode(name).unnest(name).sort("question", "annotator")
+        is_empty = [entries[column].null_count() == entries.height for column in entries.columns]
+        kept = [column for column, empty in zip(entries.columns, is_empty, strict=True) if not empty]
+        show_table(name, entries.select(kept if shown in kept else entries.columns), as_json=False)
+
+
+def _sentence(row: dict[str, Any], confidence: float) -> str:
+    """What a question came to, in a line."""
+    scale = f"{row['scale']}{', guessed' if row['is_scale_guessed'] else ''}"
+    asked = f"{row['n_values']} answers of {row['n_annotators']} people on {row['n_items']} items ({scale})"
+    name = "rank_correlation" if row["scale"] == "ranking" else "alpha"
+    if row[name] is None:
+        return f"undefined: {row['note']}; {asked}"
+    parts = [f"{name.replace('_', ' ')} {row[name]:.3f}{_interval(row, confidence)}", _reading(row), asked]
+    if row["agreement"] is not None:
+        parts.append(f"{100 * row['agreement']:.1f} % of pairs are equal")
+    if row["kendall_w"] is not None:
+        parts.append(f"Kendall's W {row['kendall_w']:.3f}, p {row['kendall_p']:.2g}")
+    return "; ".join(part for part in (*parts, row["note"]) if part)
+
+
+def _interval(row: dict[str, Any], confidence: float) -> str:
+    if row["ci_low"] is None:
+        return ""
+    return f" ({row['ci_low']:.3f} to {row['ci_high']:.3f} at {100 * confidence:g} %)"
+
+
+def _reading(row: dict[str, Any]) -> str:
+    sure = "" if row["is_sure"] else f", not sure on {row['n_paired']} items with two answers"
+    advice = ADVICE[row["reading"]]
+    return f"{row['reading']}{sure}" + (f": {advice}" if advice else "")
