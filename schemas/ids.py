@@ -80,4 +80,4 @@ def example_id(prompt_id: str, rollout_id: str, plan_id: str, rendering: str) ->
 
 def record_id(plan_ids: Sequence[str], kind: str, guideline_version: str) -> str:
     """A record is the plans that it shows people, what they are asked to do, and the guidelines they are given."""
-    return content_id("record", plan_ids=list(plan_ids), kind=kind, guideline_version=guideline_version)
+    return content_id("record", plan_ids=list(plan_ids), asked=kind, guideline_version=guideline_version)

@@ -1,0 +1,103 @@
+"""A connection to the annotation server, whose refusals and absence are errors that people can act on."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # its models use pydantic's older configuration, which warns when it is imported
+    import argilla as rg
+    from argilla._exceptions import ArgillaCredentialsError, ArgillaError, ForbiddenError, UnauthorizedError
+
+from annotation.sync.address import Address
+from schemas.errors import BackendError, RecipeError
+
+TIMEOUT_S = 300
+"""A full batch of records takes the server up to half a minute on a small machine."""
+
+
+class Refused(BackendError):
+    """The server understood a request and will not carry it out: what was sent is not valid, or too large."""
+
+
+class Connection:
+    """A signed-in client and the address that it speaks to."""
+
+    def __init__(self, address: Address) -> None:
+        self.url = address.url
+        with self.explained():
+            self.client = rg.Argilla(address.url, address.api_key, timeout=TIMEOUT_S, retries=2)
+
+    def workspace(self, name: str) -> rg.Workspace:
+        """A workspace that this account may use; RecipeError where there is none of the name."""
+        with self.explained():
+            found = {workspace.name: workspace for workspace in self.client.workspaces.list()}
+            me = self.client.me
+        if name in found:
+            return found[name]
+        may_use = ", ".join(sorted(found)) or "none"
+        raise RecipeError(
+            f"{self.url}: {me.username} (role {me.role.value}) has no workspace {name!r}; it may use: {may_use}. Use "
+            "the key of an owner, create the workspace, or set annotate.workspace"
+        )
+
+    def request(self, method: str, path: str, **how: Any) -> Any:
+        """What the server answers, from JSON; Refused where it says that what was sent cannot be taken."""
+        with self.explained():
+            response = self.client.http_client.request(method, path, **how)
+            if response.status_code in (413, 422):
+                raise Refused(f"{self.url}: {_told(response)}")
+            response.raise_for_status()
+            return response.json() if response.content else None
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn the errors of the client into those that say what to do."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        except (ArgillaCredentialsError, UnauthorizedError):
+            raise RecipeError(
+                f"{self.url}: the key is not known there; set ARGILLA_API_KEY to that of an owner or admin, which the "
+                "web page shows under its settings"
+            ) from None
+        except ForbiddenError as error:
+            raise RecipeError(
+                f"{self.url}: this account may not do that ({error}); use the key of an owner, or of an admin of the "
+                "workspace"
+            ) from None
+        except httpx.HTTPStatusError as error:
+            _raise_status(self.url, error.response)
+        except httpx.HTTPError as error:
+            raise BackendError(
+                f"{self.url}: the annotation server does not answer ({type(error).__name__}: {error}); is it running? "
+                "`coldstart annotate serve` starts one; the same command then goes on"
+            ) from None
+        except ArgillaError as error:
+            raise BackendError(f"{self.url}: the annotation server failed: {error}") from None
+
+
+def _raise_status(url: str, response: httpx.Response) -> None:
+    if response.status_code == 401:
+        raise RecipeError(
+            f"{url}: the key is not known there; set ARGILLA_API_KEY to that of an owner or admin"
+        ) from None
+    if response.status_code == 403:
+        raise RecipeError(
+            f"{url}: this account may not do that ({_told(response)}); use the key of an owner, or of an admin of the "
+            "workspace"
+        ) from None
+    raise BackendError(f"{url}: the annotation server answered {response.status_code}: {_told(response)}") from None
+
+
+def _told(response: httpx.Response) -> str:
+    """What the server says of a refusal, in so many characters."""
+    try:
+        detail = response.json().get("detail", response.text)
+    except (ValueError, AttributeError):
+        detail = response.text
+    return " ".join(str(detail).split())[:500]
