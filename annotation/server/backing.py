@@ -17,15 +17,39 @@ REDIS_PORT = 6379
 
 
 def require_redis(url: str) -> None:
-    """Raise where nothing listens at the address of a Redis: BackendError; where it is no such URL: RecipeError."""
+    """Raise a BackendError where no Redis answers at a URL, or it does not let us in; RecipeError for another URL."""
     parts = _parts(url, "--redis", ("redis", "rediss"), "redis://HOST:6379/0")
     try:
-        socket.create_connection((parts.hostname or "", parts.port or REDIS_PORT), TIMEOUT_S).close()
+        said = _ping(parts)
     except OSError as error:
+        said = str(error)
+    if said != "+PONG":
         raise BackendError(
-            f"--redis {without_secret(url)}: not reachable ({error}); start it, or leave --redis away: "
-            "one machine needs none"
-        ) from None
+            f"--redis {without_secret(url)}: no Redis answers there ({said}); start it, mend the URL (a password goes "
+            "before the host: redis://:PASSWORD@HOST), or leave --redis away: one machine needs none"
+        )
+
+
+def _ping(parts: SplitResult) -> str:
+    """What a Redis answers to being asked whether it is there, after signing in."""
+    with socket.create_connection((parts.hostname or "", parts.port or REDIS_PORT), TIMEOUT_S) as plain:
+        is_tls = parts.scheme == "rediss"
+        connection = (
+            ssl.create_default_context().wrap_socket(plain, server_hostname=parts.hostname) if is_tls else plain
+        )
+        with connection, connection.makefile("rb") as answers:
+            if parts.password:
+                connection.sendall(_command("AUTH", unquote(parts.username or "default"), unquote(parts.password)))
+                if not (said := answers.readline(1000)).startswith(b"+"):
+                    return said.decode("utf-8", "replace").strip()
+            connection.sendall(_command("PING"))
+            return answers.readline(1000).decode("utf-8", "replace").strip()
+
+
+def _command(*words: str) -> bytes:
+    """A command as Redis reads it: each word with its length in bytes."""
+    encoded = [word.encode() for word in words]
+    return b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
 
 
 def search_engine(url: str) -> str:

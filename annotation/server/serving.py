@@ -53,13 +53,18 @@ class Server:
     _launch: "_Launch"
     _processes: dict[str, Process] = field(default_factory=dict)
     _n_restarts: int = 0
+    _asked: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether a signal came while it was watched: then a second one is no more than hurry."""
+        return self._asked.is_set()
 
     def watch(self, tell: Tell) -> None:
         """Return at a signal; start processes again that end. BackendError where one does so again and again."""
-        asked = threading.Event()
-        with Interrupts(asked.set).held():
+        with Interrupts(self._asked.set).held():
             rotated = time.monotonic()
-            while not asked.wait(POLL_S):
+            while not self._asked.wait(POLL_S):
                 for process in [process for process in self._processes.values() if not process.is_alive()]:
                     self._start_again(process, tell)
                 if time.monotonic() > rotated + ROTATE_EVERY_S:
@@ -124,6 +129,8 @@ def serving(settings: Settings, tell: Tell) -> Iterator[Server]:
     python = server_python(tell)
     port = settings.port or _free_port(settings.host)
     url = f"http://{_shown(settings.host)}:{port}"
+    if not _is_loopback(settings.host):
+        tell(f"--host {settings.host}: other machines can reach it, without TLS; see docs/annotation-server.md")
     with held(settings.data, url, tell) as data, _socket_folder() as folder:
         _require_free(settings.host, port)
         accounts = ensure_accounts(data.accounts, url, settings.n_annotators)
@@ -132,6 +139,9 @@ def serving(settings: Settings, tell: Tell) -> Iterator[Server]:
         try:
             server.start()
             yield server
+        except KeyboardInterrupt:
+            if not server.was_asked:
+                raise
         finally:
             server.stop()
 
@@ -173,6 +183,7 @@ class _Launch:
                 "PYTHONUNBUFFERED": "1",
                 "ARGILLA_HOME_PATH": str(self.data.path),
                 "ARGILLA_DATABASE_URL": f"sqlite+aiosqlite:///{self.data.path}/argilla.db?check_same_thread=False",
+                "ARGILLA_BASE_URL": "/",
                 "ARGILLA_SEARCH_ENGINE": self.engine,
                 "ARGILLA_SQLITE_SEARCH_PATH": str(self.data.path / "search.db"),
                 "ARGILLA_REDIS_URL": self.settings.redis_url or f"unix://{self.socket}?db=0",
@@ -207,6 +218,10 @@ def _shown(host: str) -> str:
     """The address of this machine by which a server on `host` is reached from here."""
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"[{name}]" if ":" in name else name
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("127.0.0.1", "::1", "localhost")
 
 
 def _free_port(host: str) -> int:

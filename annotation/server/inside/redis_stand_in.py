@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,13 @@ class StandIn(TcpFakeServer):
 
 
 def main(path: str) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # nothing of it is to be kept
+    def end(*_: Any) -> None:
+        with suppress(OSError):
+            Path(path).unlink()
+            Path(path).parent.rmdir()  # made for the socket by whoever asked for it, who may be gone
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, end)
     Path(path).unlink(missing_ok=True)
     os.umask(0o077)
     StandIn(path).serve_forever()

@@ -6,6 +6,7 @@ One process does both, as importing the server takes longer than either.
 """
 
 import asyncio
+import signal
 import sys
 
 import uvicorn
@@ -23,6 +24,7 @@ def main(host: str, port: int) -> None:
         sys.stdout.write(f"{prepare.SAYS}{line}\n")
     sys.stdout.flush()
     with prepare.unfinished("web"):
+        signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn has its own, and raises the signal again at its end
         uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=8)
 
 
