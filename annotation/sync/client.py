@@ -18,6 +18,8 @@ from schemas.errors import BackendError, RecipeError
 TIMEOUT_S = 300
 """A full batch of records takes the server up to half a minute on a small machine."""
 
+MAX_TOLD = 500
+
 
 class Refused(BackendError):
     """The server understood a request and will not carry it out: what was sent is not valid, or too large."""
@@ -95,9 +97,13 @@ def _raise_status(url: str, response: httpx.Response) -> None:
 
 
 def _told(response: httpx.Response) -> str:
-    """What the server says of a refusal, in so many characters."""
+    """What the server says of a refusal, in at most so many characters."""
     try:
-        detail = response.json().get("detail", response.text)
-    except (ValueError, AttributeError):
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
         detail = response.text
-    return " ".join(str(detail).split())[:500]
+    if isinstance(detail, dict):
+        errors = detail.get("params", {}).get("errors") or []
+        said = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in errors)
+        detail = said or detail.get("params", {}).get("detail") or detail
+    return " ".join(str(detail).split())[:MAX_TOLD]

@@ -38,8 +38,8 @@ def records_there(connection: Connection, dataset_id: str, *, answers: bool) -> 
         if len(found) == n_seen == total:
             return list(found.values())
     raise BackendError(
-        f"{connection.url}: the records of a data set changed {SWEEPS} times while they were read; run the same command "
-        "again"
+        f"{connection.url}: the records of a data set changed {SWEEPS} times while they were read; run the same "
+        "command again"
     )
 
 
