@@ -27,5 +27,8 @@ class Annotate(Settings):
     )
     workspace: str = mutable("annotation", "The annotators' workspace on the server.", min_length=1)
     adjudication_workspace: str = mutable("adjudication", "The adjudicator's workspace.", min_length=1)
+    model_accounts: list[str] = mutable(
+        [], "Names of accounts that models answer through: their answers never count as a person's."
+    )
     dataset: str = mutable("", "Name of the data set on the server; empty: the recipe's name.")
     accounts: str = mutable("data/annotation/accounts.json", "File of accounts that a local server wrote.")
