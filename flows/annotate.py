@@ -31,7 +31,8 @@ def serve(data: Path, host: str, port: int, annotators: int, redis: str, search:
 
     Installs it on first use, into an environment of its own. Accounts and their secrets are made at the first start.
     """
-    from annotation.server.serving import Server, Settings, serving
+    from annotation.server.launch import Settings
+    from annotation.server.serving import Server, serving
     from flows.console import say
 
     def show(server: Server) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sqlite3
 import stat
 import subprocess
