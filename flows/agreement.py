@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 inside = click.FloatRange(0, 1, min_open=True, max_open=True)
 ADVICE = {
     "firm": "",
-    "tentative": "good enough to go on with; look at the items where people differ",
-    "revise guidelines": "people do not mean the same by the answers: revise the guidelines, then ask again",
+    "tentative": ", look at the items where people differ",
+    "revise guidelines": ", then ask again: people do not mean the same by the answers",
 }
 
 
@@ -85,7 +85,7 @@ def _sentence(row: dict[str, Any], confidence: float) -> str:
     if row["agreement"] is not None:
         parts.append(f"{100 * row['agreement']:.1f} % of pairs are equal")
     if row["kendall_w"] is not None:
-        parts.append(f"Kendall's W {row['kendall_w']:.3f}, p {row['kendall_p']:.2g}")
+        parts.append(f"Kendall's W {row['kendall_w']:.3f}, p {_p(row['kendall_p'])}")
     return "; ".join(part for part in (*parts, row["note"]) if part)
 
 
@@ -95,7 +95,10 @@ def _interval(row: dict[str, Any], confidence: float) -> str:
     return f" ({row['ci_low']:.3f} to {row['ci_high']:.3f} at {100 * confidence:g} %)"
 
 
+def _p(p: float) -> str:
+    return "below 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def _reading(row: dict[str, Any]) -> str:
-    sure = "" if row["is_sure"] else f", not sure on {row['n_paired']} items with two answers"
-    advice = ADVICE[row["reading"]]
-    return f"{row['reading']}{sure}" + (f": {advice}" if advice else "")
+    sure = "" if row["is_sure"] else f" (not sure yet, on {row['n_paired']} items with two answers)"
+    return f"{row['reading']}{sure}{ADVICE[row['reading']]}"

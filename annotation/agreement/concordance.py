@@ -11,9 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc
-from scipy.stats import rankdata
-
-from annotation.agreement.bootstrap import Floats
 
 
 class Concordance(NamedTuple):
@@ -42,17 +39,13 @@ def kendalls_w(ranks: ArrayLike) -> Concordance | None:
     m, n = given.shape if given.ndim == 2 else (0, 0)
     if m < 2 or n < 2:
         return None
-    ranked: Floats = rankdata(given, axis=1)
-    sums = ranked.sum(axis=0)
+    n_equal = (given[:, :, None] == given[:, None, :]).sum(axis=2)
+    n_before = (given[:, :, None] > given[:, None, :]).sum(axis=2)
+    sums = (n_before + (n_equal + 1) / 2).sum(axis=0)  # of mid-ranks
     spread = float(((sums - m * (n + 1) / 2) ** 2).sum())
-    widest = m * m * (n**3 - n) - m * sum(_ties(row) for row in ranked)
+    widest = m * m * (n**3 - n) - m * int((n_equal**2 - 1).sum())  # t things tied are t (t^2 - 1) = t^3 - t
     if not widest:
         return None
     w = 12 * spread / widest
     chi_square = m * (n - 1) * w
     return Concordance(w, (m * w - 1) / (m - 1), chi_square, n - 1, float(chdtrc(n - 1, chi_square)))
-
-
-def _ties(ranks: Floats) -> int:
-    sizes = np.unique(ranks, return_counts=True)[1].tolist()
-    return sum(size**3 - size for size in sizes)

@@ -13,6 +13,7 @@ Source: Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, sections 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -42,11 +43,13 @@ def patterns_of(items: Sequence[Hashable], values: Sequence[str] | Sequence[floa
 
     Neither the order of the answers nor names of items or annotators are left in what comes out.
     """
-    distinct, codes = np.unique(np.asarray(values), return_inverse=True)
-    by_item: dict[Hashable, list[int]] = defaultdict(list)
-    for item, code in zip(items, codes.tolist(), strict=True):
-        by_item[item].append(code)
-    counted = Counter(tuple(sorted(said)) for said in by_item.values() if len(said) > 1)
+    by_item: dict[Hashable, list[str | float]] = defaultdict(list)
+    for item, value in zip(items, values, strict=True):
+        by_item[item].append(value)
+    paired = [said for said in by_item.values() if len(said) > 1]
+    distinct, codes = np.unique(np.array([value for said in paired for value in said]), return_inverse=True)
+    remaining = iter(codes.tolist())
+    counted = Counter(tuple(sorted(islice(remaining, len(said)))) for said in paired)
     found = sorted(counted)
     row = np.repeat(np.arange(len(found)), [len(pattern) for pattern in found])
     code = [code for pattern in found for code in pattern]
@@ -117,7 +120,7 @@ def _alphas(patterns: Patterns, drawn: Ints) -> Floats:
         ranks = 2 * counts.cumsum(axis=1) - counts  # twice the mid-rank, a whole number; their mean is n
         observed = (drawn * _rank_spreads(patterns, ranks)).sum(axis=1)
         expected = 2 * n * (counts * (ranks - n[:, None]) ** 2).sum(axis=1)
-    varies = (counts > 0).sum(axis=1) > 1
+    varies = ((counts > 0).sum(axis=1) > 1) & (expected > 0)
     return np.where(varies, 1 - (n - 1) * observed / np.where(varies, expected, 1), np.nan)
 
 
@@ -146,7 +149,7 @@ def _rank_spreads(patterns: Patterns, ranks: Floats) -> Floats:
 
 
 def _to_scale(numbers: Floats) -> Floats:
-    """The same numbers from 0 and at most 2 wide, so that no square is too large: alpha does not see the difference."""
-    largest = np.abs(numbers).max(initial=1.0)
+    """The same numbers from 0 and at most 2 wide, so that squares neither overflow nor vanish; alpha sees no unit."""
+    largest = np.abs(numbers).max(initial=0.0)
     scaled = np.ldexp(numbers, -np.frexp(largest)[1])
     return scaled - scaled[:1].sum()
