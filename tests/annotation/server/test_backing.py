@@ -54,12 +54,12 @@ def test_a_wrong_password_of_the_engine_is_an_error_that_does_not_show_it(engine
 
 
 def test_an_engine_that_is_not_there_is_an_error(closed_port: int) -> None:
-    with pytest.raises(BackendError, match="no Elasticsearch or OpenSearch answers there .*refused"):
+    with pytest.raises(BackendError, match=r"no Elasticsearch or OpenSearch answers there .*refused"):
         search_engine(f"http://127.0.0.1:{closed_port}")
 
 
 def test_a_redis_that_is_not_there_is_an_error(closed_port: int) -> None:
-    with pytest.raises(BackendError, match="no Redis answers there .*refused"):
+    with pytest.raises(BackendError, match=r"no Redis answers there .*refused"):
         require_redis(f"redis://127.0.0.1:{closed_port}/0")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -73,6 +74,20 @@ def found(server: "AnnotationServer", dataset: str, text: str) -> list[dict[str,
     status, said = server.call("owner", "POST", f"datasets/{dataset}/records/search", query)
     assert status == 200, said
     return [item["record"] for item in said["items"]]
+
+
+def web_process(server: "AnnotationServer") -> int:
+    """The process that answers, not its keeper."""
+    words = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in server.processes()}
+    (found,) = (pid for pid, command in words.items() if command[1:4] == [b"-P", b"-m", b"inside.web"])
+    return found
+
+
+def is_up(server: "AnnotationServer") -> bool:
+    try:
+        return server.call("owner", "GET", "version")[0] == 200
+    except OSError:
+        return False
 
 
 def test_the_web_ui_is_served(annotation_server: "AnnotationServer") -> None:
@@ -160,3 +175,42 @@ def test_a_killed_server_leaves_no_process_and_the_next_start_mends_what_it_left
     assert again.call("annotator-3", "GET", "me")[1]["role"] == "annotator"
     assert again.stop() == 0
     assert not list((data / "unfinished").iterdir())
+
+
+def test_a_process_that_dies_is_started_again_and_two_ctrl_c_end_all_of_them(
+    start_server: Callable[..., AnnotationServer], tmp_path: Path
+) -> None:
+    server = start_server(tmp_path / "data")
+    dataset, record = dataset_with_a_record(server, "kept")
+    os.kill(web_process(server), signal.SIGKILL)
+    deadline = time.monotonic() + 120
+    while not is_up(server):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert [item["id"] for item in found(server, dataset, "red")] == [record]
+    assert "1 records of kept were indexed again" in (server.data / "logs" / "web.log").read_text()
+    server.process.send_signal(signal.SIGINT)
+    assert server.stop(signal.SIGINT) == 0
+
+
+def test_a_database_that_is_none_ends_the_start_with_the_end_of_the_log(
+    serve: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "server.lock").touch()
+    (tmp_path / "argilla.db").write_text("no database " * 100)
+    done = serve("--data", tmp_path, "--port", 0)
+    assert done.returncode == 1
+    assert "web process did not start; its log ends with" in done.stderr
+    assert "file is not a database" in done.stderr
+
+
+def test_a_port_that_is_taken_is_an_error(
+    serve: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = serve("--data", tmp_path / "data", "--port", port)
+    assert done.returncode == 2
+    assert f"--host 127.0.0.1 --port {port}: the annotation server cannot listen there (Address already" in done.stderr
