@@ -8,7 +8,7 @@ different ones.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .query_string import Everything, Group, Near, Node, Not, Operator, Phrase, Prefix, Words
+from .query_tree import Everything, Group, Near, Node, Not, Operator, Phrase, Prefix, Words
 from .words import EVERY, is_piece
 
 NOTHING = '"\ue002"'

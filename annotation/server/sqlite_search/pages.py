@@ -13,7 +13,8 @@ from argilla_server.search_engine.base import Filter, Order, SearchResponseItem,
 from .filters import condition
 from .matches import Fields, expression
 from .orders import order_by, shuffled_for
-from .query_string import Everything, TooLarge, parsed
+from .query_string import TooLarge, parsed
+from .query_tree import Everything
 from .schema import Index
 from .spelling import near_words
 from .sql import NOWHERE, Sql, joined

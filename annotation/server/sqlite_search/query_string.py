@@ -17,10 +17,7 @@ Operators bind from left to right, none more than another: `a b | c` is `(a b) |
 text is an error: what cannot be an operator where it stands is passed over, and what holds no word asks for nothing.
 """
 
-from dataclasses import dataclass
-from enum import Enum
-from typing import TypeAlias
-
+from .query_tree import Everything, Group, Near, Node, Not, Operator, Phrase, Prefix, Words
 from .words import words
 
 MAX_CLAUSES = 1024
@@ -32,66 +29,6 @@ MAX_DEPTH = 48
 MAX_EDITS = 2
 
 ENDS_A_WORD = frozenset('"|+() \t\n\r')
-
-
-class Operator(Enum):
-    """How two parts are joined."""
-
-    ALL = " AND "
-    ANY = " OR "
-
-
-@dataclass(frozen=True)
-class Everything:
-    """Matches every record."""
-
-
-@dataclass(frozen=True)
-class Words:
-    """All words of one piece of text, in one field."""
-
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """Words in their order, with at most `slop` other words in between."""
-
-    words: tuple[str, ...]
-    slop: int = 0
-
-
-@dataclass(frozen=True)
-class Prefix:
-    """Words that begin with a text."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Near:
-    """Words at an edit distance of 1 or 2 from a text."""
-
-    text: str
-    edits: int
-
-
-@dataclass(frozen=True)
-class Not:
-    """Everything but."""
-
-    part: "Node"
-
-
-@dataclass(frozen=True)
-class Group:
-    """Two or more parts that are joined alike."""
-
-    operator: Operator
-    parts: tuple["Node", ...]
-
-
-Node: TypeAlias = Everything | Words | Phrase | Prefix | Near | Not | Group
 
 
 class TooLarge(ValueError):
