@@ -113,7 +113,8 @@ class ShownPlan:
 
     def _place(self, start: int, end: int) -> dict[str, int]:
         n_units = _units(self.text)
-        if not 0 <= start < min(end, n_units) or end > n_units + len(self.stored()):
+        n_spaces = len(self.stored()) - len(stored(self.text))
+        if not 0 <= start < min(end, n_units) or end > n_units + n_spaces:
             wanted = f"wanted a part of the plan's {n_units:,} UTF-16 code units"
             raise SchemaError(f"span: found {start} to {end}, {wanted}; mark the step again")
         units = self.text.encode("utf-16-le")
