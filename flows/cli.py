@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.agreement import agreement
 from flows.audit import audit
 from flows.console import show_notices
 from flows.decontaminate import decontaminate
@@ -16,12 +17,13 @@ from flows.generate import generate
 from flows.plan_sampling import plan_sampling
 from flows.rate import rate
 from flows.report import report
+from flows.round_trip import annotate
 
 if TYPE_CHECKING:
     from pipeline.store import Run
 
-DATA = Path(__file__).resolve().parents[1] / "data"
 RECIPES = Path(__file__).resolve().parent / "recipes"
+MODELS = RECIPES.parents[1] / "data" / "models"
 PILOT = 16
 """Prompts that a dry run tries out where nothing else is said."""
 
@@ -38,7 +40,7 @@ def cli() -> None:
     """
 
 
-for verb in (generate, report, verify, audit, rate, plan_sampling, dedup, decontaminate):
+for verb in (generate, report, verify, audit, rate, plan_sampling, dedup, decontaminate, annotate, agreement):
     cli.add_command(verb)
 
 
@@ -49,7 +51,7 @@ def demo(run_url: str) -> None:
     from flows.demo import show_examples
     from pipeline.store import open_run
 
-    _run(RECIPES / "demo.toml", [f"data={DATA / 'models'}"], run_url)
+    _run(RECIPES / "demo.toml", [f"data={MODELS}"], run_url)
     show_examples(open_run(run_url))
 
 
@@ -205,10 +207,8 @@ def retry(table: str, run_url: str) -> None:
 
     with locked(_existing(run_url)) as run:
         n = set_failed_aside(run, table)
-    if n:
-        say(f"{n} failed rows of {table} went to set_aside/ and are owed again: run the recipe to fill them")
-    else:
-        say(f"no failed rows in {table}: nothing is owed again")
+    told = f"{n} failed rows of {table} went to set_aside/ and are owed again: run the recipe to fill them"
+    say(told if n else f"no failed rows in {table}: nothing is owed again")
 
 
 @cli.command()

@@ -1,7 +1,7 @@
 """A connection to the annotation server, whose refusals and absence are errors that people can act on."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,6 +45,17 @@ class Connection:
             f"{self.url}: {me.username} (role {me.role.value}) has no workspace {name!r}; it may use: {may_use}. Use "
             "the key of an owner, create the workspace, or set annotate.workspace"
         )
+
+    def account_ids(self, names: Collection[str]) -> frozenset[str]:
+        """The ids of accounts by name; RecipeError where there is none of a name."""
+        if not names:
+            return frozenset()
+        with self.explained():
+            found = {user.username: str(user.id) for user in self.client.users.list()}
+        if unknown := sorted(set(names) - found.keys()):
+            known = ", ".join(sorted(found))
+            raise RecipeError(f"annotate.model_accounts: {self.url} has no account {unknown[0]!r}; it has {known}")
+        return frozenset(found[name] for name in names)
 
     def request(self, method: str, path: str, **how: Any) -> Any:
         """What the server answers, from JSON; Refused where it says that what was sent cannot be taken."""

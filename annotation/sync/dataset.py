@@ -55,6 +55,12 @@ def ensure_dataset(connection: Connection, wanted: Wanted) -> str:
     return str(dataset_id)
 
 
+def question_ids(connection: Connection, dataset_id: str) -> dict[str, str]:
+    """Name -> the server's id of each question."""
+    questions = connection.request("GET", f"/api/v1/datasets/{dataset_id}/questions")["items"]
+    return {question["name"]: question["id"] for question in questions}
+
+
 def differences(there: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """What two descriptions of a data set disagree about, a line each.
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from annotation.sync.client import Connection
-from schemas.errors import BackendError
+from schemas.errors import BackendError, SchemaError
 from schemas.ids import canonical_json, content_id
 
 PAGE = 500
@@ -65,18 +65,25 @@ def pseudonym(user_id: str) -> str:
     return content_id("annotator", user_id=user_id)[:12]
 
 
-def answers_of(record: Mapping[str, Any], read: ReadValue, models: frozenset[str]) -> Iterator[dict[str, Any]]:
+def answers_of(
+    record: Mapping[str, Any], read: ReadValue, models: frozenset[str], unreadable: dict[str, str]
+) -> Iterator[dict[str, Any]]:
     """The answers to a record, as rows of annotations without a version.
 
     `models` are the ids of accounts that are no people. A response that was discarded without any answer says so in
-    the question `verdict`, whose value is then null.
+    the question `verdict`, whose value is then null. An answer that `read` cannot take is none, and is put down in
+    `unreadable` with the reason.
     """
     for response in record["responses"] or []:
         values = {name: answer["value"] for name, answer in (response["values"] or {}).items()}
         if not values and response["status"] == "discarded":
             values = {"verdict": None}
         for question, value in values.items():
-            said = None if value is None else read(record["external_id"], question, value)
+            try:
+                said = None if value is None else read(record["external_id"], question, value)
+            except SchemaError as error:
+                unreadable[f"record {record['external_id']}, {question}"] = str(error)
+                continue
             yield {
                 "record_id": record["external_id"],
                 "question": question,

@@ -38,7 +38,7 @@ def response(status: str = "submitted", **values: Any) -> dict[str, Any]:
 
 def answers(*responses: dict[str, Any], models: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
     record = {"external_id": "r", "metadata": {"guideline_version": "plans-1"}, "responses": list(responses)}
-    return list(answers_of(record, lambda record, question, value: [question, value], models))
+    return list(answers_of(record, lambda record, question, value: [question, value], models, {}))
 
 
 def test_every_page_is_read() -> None:

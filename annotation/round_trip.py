@@ -1,0 +1,191 @@
+"""The round trip: a run's queue goes to the annotation server, and what people answer comes back into its tables.
+
+Whoever calls holds the run's lock. Nothing is remembered but in the tables and on the server, so that a push or pull
+that was cut off is finished by the next one, whoever makes it.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from annotation import adjudicate, enqueue
+from annotation.gold import read_gold
+from annotation.guideline_files import Guidelines, load_guidelines
+from annotation.outcomes import Evidence
+from annotation.questions import ADJUDICATION_FIELDS, BAD_STEPS, EDITED_PLAN, FIELDS, QUESTIONS, RANKING, VERDICT
+from annotation.records import Record, letters, ranked, records
+from annotation.reports import Place, Pulled, Pushed
+from annotation.shown_text import ShownPlan, typed
+from annotation.sync.address import address
+from annotation.sync.client import Connection
+from annotation.sync.dataset import Wanted, ensure_dataset, find_dataset, question_ids
+from annotation.sync.pull import answers_of, last_activity, records_there, when
+from annotation.sync.push import Payload, push_records
+from annotation.versions import new_versions
+from pipeline import runner, store
+from pipeline.people import judgements, submitted
+from pipeline.store import Provenance, Run
+from schemas.errors import RecipeError
+from schemas.recipe import Recipe
+from schemas.tables import Annotations, Plans, PlanScores, Prompts, Queue, Rollouts, Verdicts, table_name
+
+Progress = Callable[[int], None]
+
+ADJUDICATION = "adjudication"
+
+
+def push(run: Run, recipe: Recipe, progress: Progress = lambda n: None) -> Pushed:
+    """Choose what people are asked, as the budget allows, and send what the server does not have yet."""
+    guidelines = load_guidelines(recipe.annotate.guidelines)
+    queue = choose(run, recipe, guidelines)
+    is_for_adjudicator = pl.col("kind") == ADJUDICATION
+    asked = queue.filter((pl.col("guideline_version") == guidelines.version) | is_for_adjudicator)
+    if asked.is_empty():
+        raise RecipeError(_nothing_to_ask(run, recipe))
+    connection = Connection(address(recipe.annotate.accounts))
+    evidence = Evidence(*(run.read(table) for table in (Prompts, Plans, PlanScores, Rollouts, Verdicts)))
+    pushed = Pushed(dict(asked.group_by("reason").len().sort("reason").rows()))
+    for wanted, rows in (
+        (_wanted(recipe, guidelines), asked.filter(~is_for_adjudicator)),
+        (_wanted_of_adjudicator(recipe, guidelines), asked.filter(is_for_adjudicator)),
+    ):
+        if rows.is_empty():
+            continue
+        dataset_id = ensure_dataset(connection, wanted)
+        said = _said(run, rows) if wanted.fields is ADJUDICATION_FIELDS else None
+        shown = records(rows, evidence, said)
+        suggested = question_ids(connection, dataset_id)[VERDICT] if recipe.annotate.suggestions else None
+        payloads = [_payload(one, suggested) for one in shown if isinstance(one, Record)]
+        sent = push_records(connection, dataset_id, payloads, progress)
+        refused = {one.record_id: f"{one.reason}: {one.detail}" for one in shown if not isinstance(one, Record)}
+        pushed.add(Place(connection.url, wanted.workspace, wanted.name, dataset_id), sent, refused)
+    return pushed
+
+
+def choose(run: Run, recipe: Recipe, guidelines: Guidelines) -> pl.DataFrame:
+    """The run's queue as the budget allows it now; it is published where that adds to it."""
+    gold_path = recipe.annotate.gold
+    known = set(run.keys(Plans)["plan_id"])
+    gold = read_gold(Path(recipe.data) / gold_path, known) if gold_path else ()
+    config = enqueue.config_of(recipe.annotate, guidelines.version, gold)
+    before = run.read(Queue)
+    chosen: Callable[..., pl.DataFrame] = enqueue.run
+    queue = chosen(*(run.read(table) for table in enqueue.READS), config)
+    if queue.height != before.height:
+        inputs = {table_name(table): store.digest(run.manifest(table)) for table in enqueue.READS if table is not Queue}
+        source = runner.source_digest(enqueue)
+        store.publish(run, Queue, queue, Provenance(enqueue.__name__, config.model_dump(mode="json"), inputs, source))
+    return queue
+
+
+def pull(run: Run, recipe: Recipe) -> Pulled:
+    """Fetch what was answered since the last pull, and queue for the adjudicator what people disagree about."""
+    connection = Connection(address(recipe.annotate.accounts))
+    places = list(_places(connection, recipe))
+    activity = {place.dataset_id: last_activity(connection, place.dataset_id) for place in places}
+    pulled = Pulled(places)
+    if activity != ((run.manifest(Annotations) or {}).get("config") or {}).get("last_activity"):
+        _take(run, recipe, connection, activity, pulled)
+    queue, annotations = run.read(Queue), run.read(Annotations)
+    config = adjudicate.Config(min_submitted=recipe.annotate.min_submitted)
+    if (owed := adjudicate.to_adjudicate(queue, annotations, config)).height:
+        store.append(run, Queue, owed, Provenance(adjudicate.__name__))
+    decided = adjudicate.run(pl.concat([queue, owed]), annotations, run.read(Plans), config)
+    pulled.decide(decided, pl.concat([queue, owed]))
+    return pulled
+
+
+def _take(run: Run, recipe: Recipe, connection: Connection, activity: Mapping[str, str], pulled: Pulled) -> None:
+    """Append the versions of answers that are new. `activity` was read before: what comes in between is taken again."""
+    queue = {row["record_id"]: row for row in run.read(Queue).iter_rows(named=True)}
+    plans = {row["plan_id"]: row for row in run.read(Plans).iter_rows(named=True)}
+
+    def read(record_id: str, question: str, value: Any) -> Any:
+        row = queue[record_id]
+        return _read(row, plans[row["plan_ids"][0]], question, value)
+
+    models = connection.account_ids(recipe.annotate.model_accounts)
+    there = [record for id in activity for record in records_there(connection, id, answers=True)]
+    known = [record for record in there if record["external_id"] in queue]
+    seen = [answer for record in known for answer in answers_of(record, read, models, pulled.unreadable)]
+    gone_at = max(map(when, filter(None, activity.values())), default=None)
+    before = run.read(Annotations)
+    ids = {record["external_id"] for record in known}
+    new = new_versions(before, seen, ids, gone_at) if gone_at else before.clear()
+    if new.height:
+        made_by = Provenance("annotation.round_trip", config={"last_activity": dict(activity)})
+        store.append(run, Annotations, new, made_by)
+    pulled.take(new, n_unknown=len(there) - len(known))
+
+
+def _read(row: Mapping[str, Any], plan: Mapping[str, Any], question: str, value: Any) -> Any:
+    """An answer to a row of the queue as annotations has it, from what the server holds."""
+    if question == RANKING:
+        return ranked(value, letters(row))
+    if question == BAD_STEPS:
+        return ShownPlan.of(plan).marked(value)
+    return typed(value) if question == EDITED_PLAN else value
+
+
+def _wanted(recipe: Recipe, guidelines: Guidelines) -> Wanted:
+    settings = recipe.annotate
+    name = settings.dataset or recipe.name
+    return Wanted(settings.workspace, name, FIELDS, QUESTIONS, guidelines.text, settings.min_submitted)
+
+
+def _wanted_of_adjudicator(recipe: Recipe, guidelines: Guidelines) -> Wanted:
+    """The same questions, what the annotators said beside the plan, and one answer is enough."""
+    workspace = recipe.annotate.adjudication_workspace
+    return replace(_wanted(recipe, guidelines), workspace=workspace, fields=ADJUDICATION_FIELDS, min_submitted=1)
+
+
+def _places(connection: Connection, recipe: Recipe) -> Iterator[Place]:
+    """The data sets of a run that are on the server; RecipeError where there is none."""
+    name = recipe.annotate.dataset or recipe.name
+    found = False
+    for workspace in (recipe.annotate.workspace, recipe.annotate.adjudication_workspace):
+        if dataset := find_dataset(connection, workspace, name):
+            found = True
+            yield Place(connection.url, workspace, name, dataset["id"])
+    if not found:
+        raise RecipeError(
+            f"{connection.url}: there is no data set {name!r} in workspace {recipe.annotate.workspace!r}: "
+            "`coldstart annotate push` makes it, or annotate.dataset names another"
+        )
+
+
+def _payload(record: Record, suggested: str | None) -> Payload:
+    """A record as the server takes it; with the verdict that the results suggest where `suggested` is its question."""
+    payload: dict[str, Any] = {
+        "external_id": record.record_id,
+        "fields": {name: text for name, text in record.fields.items() if text is not None},
+        "metadata": dict(record.metadata),
+    }
+    if suggested and record.suggested:
+        payload["suggestions"] = [{"question_id": suggested, "value": record.suggested, "agent": "plan_scores"}]
+    return payload
+
+
+def _said(run: Run, rows: pl.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
+    """What annotators answered about the plan of each of these records: record_id -> annotator -> question -> value."""
+    judging = judgements(run.read(Queue)).filter(pl.col("kind") != ADJUDICATION)
+    answers = submitted(run.read(Annotations)).join(judging.select("record_id", "plan_id"), on="record_id")
+    by_plan: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
+    for row in answers.sort("answered_at").iter_rows(named=True):
+        by_plan[row["plan_id"]][row["annotator"]][row["question"]] = json.loads(row["value"])
+    return {row["record_id"]: by_plan[row["plan_ids"][0]] for row in rows.iter_rows(named=True)}
+
+
+def _nothing_to_ask(run: Run, recipe: Recipe) -> str:
+    if recipe.annotate.records == 0:
+        return "annotate.records is 0, so that nobody is asked; set it in the recipe, or --set annotate.records=200"
+    n_scored = run.keys(PlanScores).height
+    return (
+        f"{run.url}: no plan can be asked about: {n_scored} of its plans were measured; let `coldstart run` finish "
+        "with a planner, so that there are plans with results"
+    )

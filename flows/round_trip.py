@@ -1,0 +1,90 @@
+"""The verbs `annotate push`, `pull` and `status`: what people are asked, what they say, how well they agree."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flows.annotate import annotate
+
+if TYPE_CHECKING:
+    from pipeline.store import Run
+    from schemas.recipe import Recipe
+
+run_option = click.option("--run", "run_url", metavar="DIR", required=True, help="Run folder: a path or fsspec URL.")
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="A.B=C",
+    help="Override a setting of [annotate] for this command, such as annotate.records=200.",
+)
+
+
+@annotate.command()
+@run_option
+@set_option
+def push(run_url: str, overrides: tuple[str, ...]) -> None:
+    """Choose the plans that people are asked about, and send them.
+
+    Sends what the server does not have yet: the same command finishes a push that was cut off, and adds what a larger
+    annotate.records allows or what waits for the adjudicator. A record that the server refuses is named; the others go.
+    """
+    from annotation.round_trip import push as push_run
+    from flows.console import say
+    from schemas.errors import BackendError
+
+    with _of_run(run_url, overrides) as (run, recipe):
+        report = push_run(run, recipe)
+    for line in report.lines():
+        say(line)
+    if report.refused:
+        raise BackendError(report.refusals())
+
+
+@annotate.command()
+@run_option
+@set_option
+def pull(run_url: str, overrides: tuple[str, ...]) -> None:
+    """Fetch what people have answered.
+
+    Each answer is a row of `annotations`, and a change of it the next version. Plans about which people disagree are
+    queued for the adjudicator: `annotate push` sends them.
+    """
+    from annotation.round_trip import pull as pull_run
+    from flows.console import say
+
+    with _of_run(run_url, overrides) as (run, recipe):
+        report = pull_run(run, recipe)
+    for line in report.lines():
+        say(line)
+
+
+@contextmanager
+def _of_run(run_url: str, overrides: tuple[str, ...]) -> "Iterator[tuple[Run, Recipe]]":
+    """A run that this process has locked, and its recipe with what is overridden."""
+    from flows.reports import recipe_of
+    from pipeline.lock import locked
+    from pipeline.store import open_run
+
+    run = open_run(run_url)
+    recipe = _overridden(recipe_of(run)["recipe"], overrides)
+    with locked(run) as mine:
+        yield mine, recipe
+
+
+def _overridden(stored: dict[str, Any], overrides: tuple[str, ...]) -> "Recipe":
+    """The recipe of a run with other settings of [annotate]; RecipeError where others are named, or one is wrong."""
+    from pydantic import ValidationError
+
+    from schemas.errors import RecipeError
+    from schemas.recipe import Recipe
+    from schemas.recipe_file import explain, overridden
+
+    if others := [override for override in overrides if not override.strip().startswith("annotate.")]:
+        raise RecipeError(f"--set {others[0]}: wanted a setting of [annotate], such as annotate.records=200")
+    try:
+        return Recipe.model_validate(overridden(stored, overrides))
+    except ValidationError as error:
+        raise RecipeError(explain(error, Recipe, " ".join(f"--set {override}" for override in overrides))) from None
