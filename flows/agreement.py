@@ -59,19 +59,26 @@ def agreement(input: str, output: str, confidence: float, resamples: int, judge_
 
 
 def _tell(rows: "pl.DataFrame", confidence: float) -> None:
-    """Say what each question came to, then show annotators and judges."""
+    """Say what each question came to, and each judge on it; then show the annotators."""
     import polars as pl
 
     from flows.console import cell, say, show_table
 
     for row in rows.iter_rows(named=True):
         say(f"{cell(row['question'])}: {_sentence(row, confidence)}")
-    for name, shown in (("annotators", "n_values"), ("judges", "n_compared")):
-        listed = rows.select("question", pl.col(name)).filter(pl.col(name).list.len() > 0)
-        entries = listed.explode(name).unnest(name).sort("question", "annotator")
-        is_empty = [entries[column].null_count() == entries.height for column in entries.columns]
-        kept = [column for column, empty in zip(entries.columns, is_empty, strict=True) if not empty]
-        show_table(name, entries.select(kept if shown in kept else entries.columns), as_json=False)
+        for judge in row["judges"]:
+            say(f"{cell(row['question'])}, judge {cell(judge['annotator'])}: {_verdict(judge)}")
+    entries = rows.select("question", "annotators").explode("annotators").unnest("annotators")
+    entries = entries.filter(pl.col("annotator").is_not_null())
+    blank = [column.name for column in entries if not column.drop_nulls().len() or (column == 0).all()]
+    show_table("annotators", entries.drop(blank), as_json=False)
+
+
+def _verdict(judge: dict[str, Any]) -> str:
+    """What a judge came to, in a line."""
+    kappa = "undefined" if judge["kappa"] is None else f"{judge['kappa']:.3f}"
+    may = "may be used" if judge["may_be_used"] else "may not be used"
+    return f"{may}: {judge['why']}; kappa {kappa} with people on {judge['n_compared']} items"
 
 
 def _sentence(row: dict[str, Any], confidence: float) -> str:

@@ -66,7 +66,7 @@ def judge_agreement(
     >>> judge_agreement(["keep", "fix"] * 30, ["keep", "fix"] * 30)[1:5]
     (1.0, 1.0, 1.0, True)
     >>> judge_agreement(["keep", "fix"], ["keep", "fix"]).why
-    'people decided 2 items; wanted 50 or more'
+    'people decided 2 items, wanted 50 or more'
     """
     distinct, codes = np.unique(np.asarray([*judge, *people]), return_inverse=True)
     n, k = len(judge), len(distinct)
@@ -83,13 +83,13 @@ def judge_agreement(
 
 def _decision(n: int, kappa: float | None, interval: Interval, threshold: float) -> tuple[bool, str]:
     if n < MIN_ITEMS:
-        return False, f"people decided {n} items; wanted {MIN_ITEMS} or more"
+        return False, f"people decided {n} items, wanted {MIN_ITEMS} or more"
     if kappa is None:
         return False, "judge and people say one and the same of every item: nothing to tell apart"
     if interval.low is None:
         return False, "too few items differ for an interval"
     may_be_used = interval.low >= threshold
-    return may_be_used, f"kappa is at least {interval.low:.3f}; wanted {threshold:g} or more"
+    return may_be_used, f"the interval of kappa starts at {interval.low:.3f}, wanted {threshold:g} or more"
 
 
 def _interval(matrix: ArrayLike, weights: Floats, confidence: float, n_resamples: int) -> Interval:

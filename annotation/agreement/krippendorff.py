@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -43,7 +43,7 @@ def patterns_of(items: Sequence[Hashable], values: Sequence[str] | Sequence[floa
 
     Neither the order of the answers nor names of items or annotators are left in what comes out.
     """
-    by_item: dict[Hashable, list[str | float]] = defaultdict(list)
+    by_item: dict[Hashable, list[Any]] = defaultdict(list)
     for item, value in zip(items, values, strict=True):
         by_item[item].append(value)
     paired = [said for said in by_item.values() if len(said) > 1]

@@ -77,8 +77,7 @@ def test_judges_and_gold_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture
     ]
     call(write(tmp_path / "in.jsonl", rows + judge))
     said = capsys.readouterr().out
-    assert "\njudges\n" in said
-    assert "people decided 8 items; wanted 50 or more" in said
+    assert "\nq, judge judge: may not be used: people decided 8 items, wanted 50 or more; kappa 1.000 with" in said
     assert "gold_accuracy" in said
 
 
@@ -117,6 +116,16 @@ def test_bad_input_is_named_and_nothing_is_written(tmp_path: Path, content: str,
         call(source)
     assert message in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_the_example_of_the_docs_is_true(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/agreement.md").read_text()
+    source = tmp_path / "answers.csv"
+    source.write_text(page.split("<<'END'\n")[1].split("END\n")[0])
+    call(source)
+    counted, *said = capsys.readouterr().out.split("\n", 1)
+    assert counted.endswith(": 1 tentative")
+    assert " ".join(said[0].split()) in " ".join(page.split())
 
 
 def test_the_input_is_never_replaced(tmp_path: Path) -> None:

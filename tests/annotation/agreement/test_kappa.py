@@ -54,7 +54,7 @@ def test_a_good_judge_may_be_used() -> None:
     judge = [*people[:190], *["keep"] * 10]
     found = judge_agreement(judge, people)
     assert found.may_be_used
-    assert found.why.startswith("kappa is at least 0.9")
+    assert found.why.startswith("the interval of kappa starts at 0.9")
     assert judge_agreement(judge, people) == found
 
 
@@ -80,7 +80,7 @@ def test_ratings_one_off_weigh_less_than_labels_that_differ() -> None:
 @pytest.mark.parametrize(
     ("judge", "people", "why"),
     [
-        (["keep"] * 9, ["keep"] * 9, f"people decided 9 items; wanted {MIN_ITEMS} or more"),
+        (["keep"] * 9, ["keep"] * 9, f"people decided 9 items, wanted {MIN_ITEMS} or more"),
         (["keep"] * 90, ["keep"] * 90, "nothing to tell apart"),
         (["keep"] * 89 + ["fix"], ["keep"] * 89 + ["fix"], "too few items differ"),
         ([*map(str, range(200))], [*map(str, range(200))], "more than 100 different values"),
