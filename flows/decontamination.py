@@ -41,7 +41,8 @@ def prompts_decontaminated(run: Run, resolved: Resolved) -> Iterator[Step]:
 def outputs_decontaminated(run: Run, recipe: Recipe, arm: str) -> Iterator[Step]:
     """What stands before `choices`; `arm` as there."""
     if not _is_off(run, recipe):
-        config = decontaminate_outputs.Config(**_rules(recipe).model_dump(), arm=arm)
+        settings = _rules(recipe).model_dump() | {"annotated_only": recipe.assemble.annotated_only}
+        config = decontaminate_outputs.Config(**settings, arm=arm)
         yield batch(run, decontaminate_outputs, config)
 
 

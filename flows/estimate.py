@@ -139,6 +139,9 @@ def _allowed(resolved: Resolved, n_prompts: int) -> pl.DataFrame:
         rows += [("search", "planner", "write_plan", 0, plans.n)]
         rows += [("search", "executor", "execute", 0, plans.n * plans.samples)]
         rows += [("search", "executor", arm, 0, plans.samples) for arm in ("placebo", "solve")]
+        if plans.leak_test == "all":  # of the plans that people edit an estimate knows nothing
+            rows += [("search", "executor", "plan_only", 0, plans.n * plans.samples)]
+            rows += [("search", "executor", "guess", 0, plans.samples)]
     named = pl.DataFrame(rows, [*KEY[1:], "n_rollouts_low", "n_rollouts_high"], orient="row")
     return named.with_columns(pl.lit("generate").alias("stage"), pl.col("^n_.*$") * float(n_prompts))
 

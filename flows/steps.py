@@ -1,7 +1,8 @@
 """The order of the stages: what the command line and the Prefect flow both walk through.
 
 `steps` yields one `Step` at a time; whoever drives it runs the step's pieces (in any order, also in parallel) and
-then asks for the next. The sampling loop is in here: rounds of generate, verify and rate until nothing is owed.
+then asks for the next. The sampling loop is in here: rounds of generate, verify and rate until nothing is owed. What
+people answered since the last time comes in by `plans` (their edits, which are tried as any plan is) and `adjudicate`.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Literal
 
 import polars as pl
 
+from annotation import adjudicate
 from flows.console import say
 from flows.decontamination import outputs_decontaminated, prompts_decontaminated
 from flows.judgements import judgements_owed, known_judgements_owed, wanted_judgements
@@ -20,6 +22,7 @@ from pipeline import (
     collect,
     generate,
     guesses,
+    leaks,
     planning,
     plans,
     plugins,
@@ -43,7 +46,19 @@ from pipeline.store import Run
 from schemas.errors import RecipeError
 from schemas.recipe import Export, Recipe
 from schemas.recipe_file import Origin
-from schemas.tables import Audits, Bands, Choices, Examples, PassRates, Plans, Prompts, Rollouts, Screened, Verdicts
+from schemas.tables import (
+    Audits,
+    Bands,
+    Choices,
+    Examples,
+    PassRates,
+    Plans,
+    Prompts,
+    Queue,
+    Rollouts,
+    Screened,
+    Verdicts,
+)  # fmt: skip
 
 
 def begin(run: Run, resolved: Resolved) -> None:
@@ -80,6 +95,8 @@ def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator
         yield from _tried_plans(run, resolved, rule, spending)
     else:
         yield from _recorded_plans(run, resolved, spending)
+    if run.keys(Queue).height:
+        yield batch(run, adjudicate, adjudicate.Config(min_submitted=recipe.annotate.min_submitted))
     yield from _chosen(run, recipe, "execute" if resolved.tries_plans() else "solve")
     yield batch(run, assemble, recipe.assemble)
     for table in (Rollouts, Verdicts):
@@ -241,7 +258,11 @@ def _tried_plans(run: Run, resolved: Resolved, rule: Rule, spending: Spending) -
     yield from generate_owed(run, resolved, Wanted(executor, "trials", _wanted_trials(run, resolved)), spending)
     yield from _verdicts(run, resolved, spending)
     yield batch(run, rate, rule)
-    yield batch(run, score, score.Config(executor=executor.generator_id, confidence=recipe.plans.confidence))
+    n_tokens = recipe.keep.guess_tokens
+    scoring = score.Config(executor=executor.generator_id, confidence=recipe.plans.confidence, guess_tokens=n_tokens)
+    yield batch(run, score, scoring)
+    if note := leaks.told(run.read(Rollouts), executor.generator_id, n_tokens):
+        say(note, err=True)
 
 
 def _wanted_strategies(run: Run, resolved: Resolved) -> pl.DataFrame:
@@ -265,7 +286,8 @@ def _wanted_trials(run: Run, resolved: Resolved) -> pl.DataFrame:
 def _chosen(run: Run, recipe: Recipe, arm: Literal["solve", "execute"]) -> Iterator[Step]:
     """Which traces and plans are used."""
     yield from outputs_decontaminated(run, recipe, arm)
-    yield batch(run, choices, choices.Config(arm=arm, plans=recipe.plans, **recipe.choose.model_dump()))
+    settings = recipe.choose.model_dump() | {"annotated_only": recipe.assemble.annotated_only}
+    yield batch(run, choices, choices.Config(arm=arm, plans=recipe.plans, **settings))
 
 
 def _rule(run: Run, resolved: Resolved) -> Rule:

@@ -2,7 +2,7 @@
 
 A solve trace keeps the messages as they were sent, and shows the plan that was recorded with it. An execute trace
 shows the plan that it was given, as a plan of its own: its conversation starts from the prompt, not from the request
-with the plan in it.
+with the plan in it. A plan that people rule out is shown nowhere.
 
 The trained message is `<think>`, the plan under a heading, a blank line, the reasoning, `</think>`, a blank line and
 the answer; what a trace does not have is left out, and without plan and reasoning there is no `<think>` block. So that
@@ -15,13 +15,25 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.people import UNSAID, standing, usable
 from pipeline.plan_text import render_plan
 from pipeline.plans import plan_row
 from schemas.ids import NONE, content_id, example_id
 from schemas.recipe import Assemble as Config
-from schemas.tables import Bands, Choices, Examples, Plans, PlanScores, Prompts, Rollouts, Screened, frame_of
+from schemas.tables import (
+    Adjudicated,
+    Bands,
+    Choices,
+    Examples,
+    Plans,
+    PlanScores,
+    Prompts,
+    Rollouts,
+    Screened,
+    frame_of,
+)  # fmt: skip
 
-READS = (Prompts, Screened, Rollouts, Bands, Plans, Choices, PlanScores)
+READS = (Prompts, Screened, Rollouts, Bands, Plans, Choices, PlanScores, Adjudicated)
 WRITES = Examples
 
 CONTAMINATED = "contaminated"
@@ -34,9 +46,9 @@ THINK_TAG = re.compile(r"<\s*(/?)\s*(think)\b[^<>]*>", re.IGNORECASE)
 
 def run(  # noqa: PLR0913 (the frames of READS)
     prompts: pl.DataFrame, screened: pl.DataFrame, rollouts: pl.DataFrame, bands: pl.DataFrame, plans: pl.DataFrame,
-    choices: pl.DataFrame, plan_scores: pl.DataFrame, config: Config,
+    choices: pl.DataFrame, plan_scores: pl.DataFrame, adjudicated: pl.DataFrame, config: Config,
 ) -> pl.DataFrame:  # fmt: skip
-    """One row a kept trace, sorted by example_id.
+    """One row a kept trace, sorted by example_id; with `annotated_only`, of those whose plan people kept or edited.
 
     All prompts that share a source group or a cluster of duplicates are one group, named by the smallest of its group
     ids, and land in one split. The split is drawn from a hash of that name, so that more prompts move no example,
@@ -54,9 +66,17 @@ def run(  # noqa: PLR0913 (the frames of READS)
     )
     contaminated = choices.filter(pl.col("kind") == "plan", pl.col("reason") == CONTAMINATED)
     clean = plans.join(contaminated, left_on="plan_id", right_on="id", how="anti")
-    shown = _plans_of(traces, rollouts, clean) if config.show_plan else {}
+    clean, said = usable(clean, adjudicated), dict(standing(clean, adjudicated).iter_rows())
+    is_out = (pl.col("arm") == EXECUTE) & ~pl.col("plan_id").is_in(clean["plan_id"].implode())
+    plan_of = _plans_of(traces := traces.filter(~is_out), rollouts, clean)
+    if config.annotated_only:
+        annotated = [id for id, plan in plan_of.items() if plan["plan_id"] in said]
+        traces = traces.filter(pl.col("rollout_id").is_in(annotated))
+    shown = plan_of if config.show_plan else {}
     group_of = _groups(prompts, screened)
     examples = [_example(trace, shown.get(trace["rollout_id"])) for trace in traces.iter_rows(named=True)]
+    for example in examples:
+        example["annotation"] = said.get(example["plan_id"], UNSAID)
     groups = [group_of.get(example["prompt_id"], example["prompt_id"]) for example in examples]
     splits = _splits(groups, config.validation_share)
     counted = pl.Series([example["n_tokens"] for example in examples], dtype=pl.Int32)
@@ -84,7 +104,7 @@ def render(plan: str, reasoning: str, answer: str) -> tuple[str, str]:
 
 
 def _example(trace: Mapping[str, Any], plan: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The row of a trace but for what depends on the other rows: group, split and effort."""
+    """The row of a trace but for what people said, and what depends on the other rows: group, split and effort."""
     rendering, text = render(render_plan(plan) if plan else "", trace["reasoning"] or "", trace["text"] or "")
     plan_id = plan["plan_id"] if plan else NONE
     asked = trace["prompt"] if trace["arm"] == EXECUTE else trace["messages"]
@@ -104,7 +124,6 @@ def _example(trace: Mapping[str, Any], plan: Mapping[str, Any] | None) -> dict[s
         "uplift": trace["uplift"] if plan else None,
         "model": trace["model"] or UNKNOWN,
         "model_license": UNKNOWN,
-        "annotation": "none",
     }
 
 

@@ -1,7 +1,8 @@
 """Choose the traces that are used: correct ones of kept prompts, without near-copies, the most diverse few a prompt.
 
 A trace is the reasoning and the answer of a rollout whose every latest verdict is correct: of a solve rollout, or,
-where plans are tried, of an execute rollout with the plan that helps its prompt most. Where plans are tried, the
+where plans are tried, of an execute rollout with the plan that helps its prompt most, of those that people do not rule
+out. Where plans are tried, the
 stage runs twice: before the trials it chooses which plans are tried (`pipeline.plan_choices`; nothing of the trials
 changes that), after them it chooses traces too.
 
@@ -24,13 +25,24 @@ from pydantic import Field
 from pipeline.contamination.hits import hits
 from pipeline.dedup.near import KEPT, NEAR_DUPLICATE, near_duplicates
 from pipeline.language import mixed_in
+from pipeline.people import usable
 from pipeline.plan_choices import distinct_plans, structure_key
 from pipeline.shingling import Shingling, distinct_shingles, jaccard
 from pipeline.traces import candidates
 from schemas.recipe import Choose, PlanSettings
-from schemas.tables import Bands, Choices, OutputContamination, Plans, PlanScores, Rollouts, Verdicts, frame_of
+from schemas.tables import (
+    Adjudicated,
+    Bands,
+    Choices,
+    OutputContamination,
+    Plans,
+    PlanScores,
+    Rollouts,
+    Verdicts,
+    frame_of,
+)  # fmt: skip
 
-READS = (Bands, Rollouts, Verdicts, Plans, PlanScores, OutputContamination)
+READS = (Bands, Rollouts, Verdicts, Plans, PlanScores, OutputContamination, Adjudicated)
 WRITES = Choices
 
 CONTAMINATED = "contaminated"
@@ -48,11 +60,12 @@ class Config(Choose):
 
     arm: Literal["solve", "execute"] = Field("solve", description="Whose rollouts are traces; `execute` tries plans.")
     plans: PlanSettings = Field(PlanSettings(), description="How plans are compared.")
+    annotated_only: bool = Field(False, description="Only plans that people kept or edited have traces.")
 
 
 def run(  # noqa: PLR0913 (the frames of READS)
     bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, plans: pl.DataFrame,
-    plan_scores: pl.DataFrame, output_contamination: pl.DataFrame, config: Config,
+    plan_scores: pl.DataFrame, output_contamination: pl.DataFrame, adjudicated: pl.DataFrame, config: Config,
 ) -> pl.DataFrame:  # fmt: skip
     """Decide on every candidate: one row a trace, and where plans are tried one a parsed plan; kept prompts only.
 
@@ -61,7 +74,8 @@ def run(  # noqa: PLR0913 (the frames of READS)
     letters are in a script, other than Latin, that the prompt does not use), near_duplicate, less_diverse. A
     near-duplicate, exact copies included, names the kept one that it duplicates; other rows have no keeper.
     """
-    traces = candidates(bands, rollouts, verdicts, plans, plan_scores, config.arm)
+    shown = usable(plans, adjudicated, annotated_only=config.annotated_only)
+    traces = candidates(bands, rollouts, verdicts, shown, plan_scores, config.arm)
     found = hits(output_contamination, "id")
     unfit = {
         row["rollout_id"]: reason

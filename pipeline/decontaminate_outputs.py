@@ -7,10 +7,12 @@ asks whether two problems have the same answer, and is not asked of texts that s
 import polars as pl
 
 from pipeline.contamination.rules import contamination
+from pipeline.people import usable
 from pipeline.plan_text import render_plan
 from pipeline.traces import candidates
 from schemas.recipe import Decontaminate
 from schemas.tables import (
+    Adjudicated,
     Bands,
     Benchmarks,
     OutputContamination,
@@ -21,7 +23,7 @@ from schemas.tables import (
     polars_schema,
 )
 
-READS = (Bands, Rollouts, Verdicts, Plans, PlanScores, Benchmarks)
+READS = (Bands, Rollouts, Verdicts, Plans, PlanScores, Benchmarks, Adjudicated)
 WRITES = OutputContamination
 
 NUMBERS = "numbers"
@@ -31,17 +33,19 @@ class Config(Decontaminate):
     """The settings of decontamination, and whose rollouts are traces."""
 
     arm: str = "solve"
+    annotated_only: bool = False
 
 
 def run(  # noqa: PLR0913 (the frames of READS)
     bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, plans: pl.DataFrame,
-    plan_scores: pl.DataFrame, benchmarks: pl.DataFrame, config: Config,
+    plan_scores: pl.DataFrame, benchmarks: pl.DataFrame, adjudicated: pl.DataFrame, config: Config,
 ) -> pl.DataFrame:  # fmt: skip
     """One row a trace and rule, one a parsed plan of a kept prompt and rule; sorted by kind, id and rule."""
     rules = [rule for rule in config.rules if rule != NUMBERS]
     if benchmarks.is_empty() or not rules:
         return OutputContamination.create_empty()
-    traces = candidates(bands, rollouts, verdicts, plans, plan_scores, config.arm)
+    shown = usable(plans, adjudicated, annotated_only=config.annotated_only)
+    traces = candidates(bands, rollouts, verdicts, shown, plan_scores, config.arm)
     kept = bands.filter(decision="kept").select("prompt_id")
     parsed = plans.filter(status="parsed").join(kept, on="prompt_id", how="semi")
     written = [(row["plan_id"], render_plan(row)) for row in parsed.iter_rows(named=True)]

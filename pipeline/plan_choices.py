@@ -3,6 +3,9 @@ r"""Choose the plans that are tried: parsed plans of kept prompts, without near-
 One sign can make another plan: `11*8`, `#1+10` shares all but a character with `11*8`, `#1-10`. So only plans that
 say the same formally are compared (`formal`), and near-duplicates differ in their wording alone. What is compared is
 the rendered plan, as words, numbers and single signs: spaces within a formula make no difference.
+
+Plans that people edited are compared with each other only: an edit that changes the wording alone is tried too, and the
+plan that it was made of, which was tried before, stays.
 """
 
 import re
@@ -44,7 +47,8 @@ def distinct_plans(
     )
     rows = [
         {"id": row["plan_id"], "text": " ".join(signs(render_plan(row))), "keep_by": row["keep_by"],
-         "among": f"{row['prompt_id']} {formal(row['steps'])}", "structure_key": structure_key(row["steps"])}
+         "among": f"{row['prompt_id']} {row['origin'] == 'person'} {formal(row['steps'])}",
+         "structure_key": structure_key(row["steps"])}
         for row in candidates.iter_rows(named=True)
     ]  # fmt: skip
     texts = pl.DataFrame(rows, {"id": pl.String, "text": pl.String, "keep_by": pl.Int32, "among": pl.String})

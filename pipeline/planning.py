@@ -1,7 +1,8 @@
 """Which plan samples are wanted: strategies, the plans that expand them, and the trials that measure each plan.
 
 All of it is for prompts that go on, in the phase `search`. A trial of a plan is read against two others of the same
-executor: solving afresh without a plan, and solving with a plan of another prompt (the placebo).
+executor: solving afresh without a plan, and solving with a plan of another prompt (the placebo). The leak test of a
+plan asks for the answer without reasoning, with the plan (`plan_only`) and without one (`guess`).
 """
 
 from bisect import bisect
@@ -36,6 +37,9 @@ WANTED = {
 
 BLANK: dict[str, Any] = {"plan_id": NONE, "step_id": NONE, "parent_id": None, "strategy": None}
 """What a wanted sample has where nothing else is said."""
+
+_IS_EDIT = (pl.col("origin") == "person").fill_null(False)
+"""Whether a person made the plan of another one."""
 
 _Pools = dict[str | None, dict[int, list[tuple[str, ...]]]]
 """Plans to draw placebos from: see `_pools`."""
@@ -91,17 +95,21 @@ def wanted_trials(
 ) -> pl.DataFrame:
     """The samples that measure each chosen plan: `execute` with it, and a `solve` and a `placebo` set a prompt.
 
+    For each plan that `leak_test` names there is a `plan_only` set more, and for its prompt a `guess` set.
+
     A prompt's placebos are plans of up to `MAX_PLACEBOS` other prompts: of its family where there are any, never of its
     group, of like length first, and then as the ids have it, which are hashes, so that more prompts change few of them.
+    A plan that people edited stands in only where its prompt has no other, so that edits change none of them.
     """
     kept = choices.filter(pl.col("kind") == "plan", pl.col("decision") == "kept")
     chosen = (
         plans.join(kept, left_on="plan_id", right_on="id", how="semi")
         .join(prompts.select("prompt_id", "group_id", "task_family"), on="prompt_id")
-        .select("prompt_id", "plan_id", "n_steps", "group_id", "task_family")
+        .select("prompt_id", "plan_id", "n_steps", "group_id", "task_family", is_edit=_IS_EDIT)
         .sort("prompt_id", "plan_id")
     )
-    one_each = chosen.unique("prompt_id", keep="first", maintain_order=True).to_dicts()
+    by_origin = chosen.sort("prompt_id", "is_edit", "plan_id")
+    one_each = by_origin.unique("prompt_id", keep="first", maintain_order=True).to_dicts()
     n, pools = settings.samples, _pools(one_each)
     rows = [_trial("execute", prompt, i, plan) for prompt, plan, *_ in chosen.rows() for i in range(n)]
     for row in one_each:
@@ -109,7 +117,16 @@ def wanted_trials(
         foreign = _placebos(row, pools)
         for j, plan in enumerate(foreign):
             rows += [_trial("placebo", row["prompt_id"], i, plan) for i in range(len(range(j, n, len(foreign))))]
-    return keyed(rows, executor)
+    return keyed([*rows, *_leak_test(chosen, settings)], executor)
+
+
+def _leak_test(chosen: pl.DataFrame, settings: PlanSettings) -> Iterator[dict[str, Any]]:
+    """The guesses with and without the plans whose leak test is wanted."""
+    tested = {"none": chosen.clear(), "people": chosen.filter("is_edit"), "all": chosen}[settings.leak_test]
+    for prompt in tested["prompt_id"].unique(maintain_order=True):
+        yield from (_trial("guess", prompt, i) for i in range(settings.samples))
+    for prompt, plan in tested.select("prompt_id", "plan_id").iter_rows():
+        yield from (_trial("plan_only", prompt, i, plan) for i in range(settings.samples))
 
 
 def _trial(arm: str, prompt_id: str, sample_index: int, plan_id: str = NONE) -> dict[str, Any]:

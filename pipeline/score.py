@@ -2,7 +2,8 @@
 
 A rate is over rated answers, as the screen's is: a rollout that failed, is unreadable or was cut off counts in none,
 unless `band.truncated` calls what was cut off wrong. All rates are of one executor, in the phase `search`: the pass
-rate of the screen is no baseline, since it chose the prompts.
+rate of the screen is no baseline, since it chose the prompts. Of the leak test only those replies count that are
+guesses: short, and without reasoning.
 
 The uplift of the best of several plans, chosen by the same samples, overstates what fresh samples would show: where 4
 plans of a prompt do nothing, 16 samples each let one of them `help`, by .2 to .3, for a quarter of the prompts at a
@@ -19,11 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 from scipy.special import betainc, betaln
 
+from pipeline import leaks
 from pipeline.intervals import DECIMALS
 from schemas.recipe import Settings
-from schemas.tables import PassRates, Plans, PlanScores, Prompts, polars_schema
+from schemas.tables import PassRates, Plans, PlanScores, Prompts, Rollouts, Verdicts, polars_schema
 
-READS = (Prompts, Plans, PassRates)
+READS = (Prompts, Plans, PassRates, Rollouts, Verdicts)
 WRITES = PlanScores
 
 PHASE = "search"
@@ -41,9 +43,13 @@ class Config(Settings):
 
     executor: str = Field(description="generator_id of the model that carries the plans out.")
     confidence: float = Field(description="Posterior probability at which a plan helps, hurts or leaks.")
+    guess_tokens: int = Field(64, description="Longest answer that passes for one without reasoning, in tokens.")
 
 
-def run(prompts: pl.DataFrame, plans: pl.DataFrame, pass_rates: pl.DataFrame, config: Config) -> pl.DataFrame:
+def run(
+    prompts: pl.DataFrame, plans: pl.DataFrame, pass_rates: pl.DataFrame, rollouts: pl.DataFrame,
+    verdicts: pl.DataFrame, config: Config,
+) -> pl.DataFrame:  # fmt: skip
     """One row a parsed plan that was carried out, sorted by plan_id.
 
     A plan `helps` where its uplift is positive at the confidence and it does better than the placebo, and it `leaks`
@@ -56,7 +62,10 @@ def run(prompts: pl.DataFrame, plans: pl.DataFrame, pass_rates: pl.DataFrame, co
         pass_rates.filter(generator_id=config.executor, phase=PHASE)
         .join(prompts, on=["prompt_id", "verifier"], how="semi")
         .select("prompt_id", "plan_id", pl.col("arm").cast(pl.String), n="n_rated", c="n_correct")
+        .filter(~pl.col("arm").is_in(leaks.ARMS))
     )
+    guessed = leaks.counted(prompts, rollouts, verdicts, config.executor, config.guess_tokens)
+    rates = pl.concat([rates, guessed])
     counted = plans.filter(status="parsed").select("plan_id", "prompt_id")
     counted = counted.join(_counts(rates, "execute", "plan_id"), on="plan_id")
     for arm in ("solve", "placebo", "plan_only", "guess"):

@@ -10,7 +10,10 @@ def candidates(
     bands: pl.DataFrame, rollouts: pl.DataFrame, verdicts: pl.DataFrame, plans: pl.DataFrame,
     plan_scores: pl.DataFrame, arm: str,
 ) -> pl.DataFrame:  # fmt: skip
-    """The rollouts of which traces are chosen, each with its `trace`: those with reasoning first, then by id."""
+    """The rollouts of which traces are chosen, each with its `trace`: those with reasoning first, then by id.
+
+    Of the arm `execute` they carry out the best of `plans`, which are those that may be used.
+    """
     sampled = _solved(rollouts) if arm == "solve" else _executed(rollouts, best(plan_scores, plans))
     return _candidates(bands, sampled, verdicts)
 

@@ -239,12 +239,18 @@ class Plans(dy.Schema):
     rollout_id = _maybe_id("The first rollout that wrote it.", "rollouts")
     parent_plan_id = _maybe_id("The plan that this one edits.", "plans")
     origin = _enum(("model", "person", "recorded"), "Who wrote it.")
-    status = _enum(("parsed", "malformed", "missing"), "Whether the text could be read as a plan.")
+    status = _enum(
+        ("parsed", "malformed", "missing"),
+        "Whether the text could be read as a plan; `missing` also where a person took back an edit that was used.",
+    )
     strategy = _text("The strategy in a sentence.", nullable=True)
     rejected_strategies = dy.List(dy.String(), nullable=True, description="Strategies that were weighed and left.")
     steps = dy.List(dy.Struct(PLAN_STEP), description="The steps, in order.")
     n_steps = _count("Number of steps.")
-    saw = _text("What the planner could see, such as `prompt`.")
+    saw = _text(
+        "What the planner could see: `prompt`, or `record`, what people are shown: the plan that they edit beside its "
+        "prompt and its results."
+    )
 
 
 class Choices(dy.Schema):

@@ -1,5 +1,13 @@
 -- A plan that an example's rollout was given helps its prompt most, and the example shows no other plan or uplift.
 -- Waits until the run is done: its tables are brought level one after the other.
+-- (Most of those that people do not rule out; of those that they stand behind, where no example has another.)
+WITH standing AS (
+    SELECT plans.plan_id, plans.prompt_id, plans.origin = 'person' OR coalesce(verdict = 'keep', false) AS is_annotated
+    FROM plans
+    LEFT JOIN adjudicated USING (plan_id)
+    WHERE coalesce(verdict, 'undecided') NOT IN ('discard', 'fix')
+)
+
 SELECT example_id, examples.plan_id, rollouts.plan_id AS given, score.decision, score.uplift
 FROM examples
 JOIN rollouts USING (rollout_id)
@@ -12,8 +20,9 @@ WHERE rollouts.arm = 'execute' AND (
     OR score.uplift < (
         SELECT max(other.uplift)
         FROM plan_scores AS other
-        JOIN plans USING (plan_id)
-        WHERE plans.prompt_id = rollouts.prompt_id AND other.decision = 'helps'
+        JOIN standing USING (plan_id)
+        WHERE standing.prompt_id = rollouts.prompt_id AND other.decision = 'helps'
+            AND (standing.is_annotated OR EXISTS (FROM examples AS shown WHERE shown.annotation = 'none'))
             AND other.generator_id = score.generator_id AND other.phase = score.phase
     )
 )

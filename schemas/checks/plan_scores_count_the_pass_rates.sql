@@ -1,4 +1,5 @@
 -- The counts of a plan's score equal those of the pass rates of its prompt, its executor and its phase.
+-- (Of the leak test they are no more: what comes with reasoning or at length is rated, but is no guess.)
 -- Waits until the run is done: its tables are brought level one after the other.
 WITH judged AS (
     SELECT pass_rates.prompt_id, generator_id, phase, arm, plan_id, n_rated AS n, n_correct AS c
@@ -30,6 +31,6 @@ WHERE (score.n_execute, score.c_execute) IS DISTINCT FROM (coalesce(recount.n_ex
     OR (score.n_solve, score.c_solve) IS DISTINCT FROM (coalesce(recount.n_solve, 0), coalesce(recount.c_solve, 0))
     OR (score.n_placebo, score.c_placebo)
         IS DISTINCT FROM (coalesce(recount.n_placebo, 0), coalesce(recount.c_placebo, 0))
-    OR (score.n_plan_only, score.c_plan_only)
-        IS DISTINCT FROM (coalesce(recount.n_plan_only, 0), coalesce(recount.c_plan_only, 0))
-    OR (score.n_guess, score.c_guess) IS DISTINCT FROM (coalesce(recount.n_guess, 0), coalesce(recount.c_guess, 0))
+    OR score.c_plan_only > score.n_plan_only OR score.c_guess > score.n_guess
+    OR score.n_plan_only > coalesce(recount.n_plan_only, 0) OR score.c_plan_only > coalesce(recount.c_plan_only, 0)
+    OR score.n_guess > coalesce(recount.n_guess, 0) OR score.c_guess > coalesce(recount.c_guess, 0)

@@ -10,15 +10,21 @@
 -- that helps its prompt most. All that only measures is `evidence_only`: other arms, solving beside the trials, lists
 -- of strategies, and then the correct solve rollouts of the screen too.
 --
+-- A plan that people decide to `discard` or to `fix` is excluded by `adjudicated`, with the rollouts that carry it out,
+-- and the one that helps next to it takes its place; until they decided, it goes on as others do. With
+-- `assemble.annotated_only` a plan that people have neither kept nor edited is pending. An edit that was taken back is
+-- excluded by `plans` as `missing`.
+--
 -- Reasons of this view alone, in no table:
 --
 -- same_plan         a rollout wrote a plan that another rollout of its prompt wrote
--- not_best          a plan helps, but another of its prompt helps more; so its rollouts
+-- not_best          a plan helps, but another of its prompt, that people do not rule out, helps more; so its rollouts
 -- no_parsed_plan    no plan of the prompt could be read
 -- no_plan_helps     no plan of the prompt helps
+-- no_plan_stands    people rule out each plan of the prompt that helps
 -- no_correct_trace  no rollout of the prompt that an example could show is correct
 -- no_kept_trace     `choices` kept none of the correct rollouts that an example could show
--- not_shown         a plan whose prompt has examples, but none that shows it
+-- not_shown         a plan whose prompt has examples, but none that shows it; an edit where plans are not tried
 WITH runs AS (
     SELECT EXISTS (FROM rollouts WHERE phase = 'search') AS tries_plans
 ),
@@ -31,15 +37,26 @@ prompt_gates AS (
     WHERE decision <> 'kept' AND prompt_id NOT IN (SELECT prompt_id FROM screened WHERE decision = 'dropped')
 ),
 
+ruled_out AS (
+    SELECT plan_id, verdict FROM adjudicated WHERE verdict IN ('discard', 'fix')
+),
+
 tried AS (
-    SELECT plan_id, decision = 'helps' AND place = 1 AS is_best,
-        CASE WHEN decision <> 'helps' THEN decision::VARCHAR WHEN place > 1 THEN 'not_best' END AS reason
+    SELECT plan_id, decision = 'helps' AND verdict IS NULL AND place = 1 AS is_best,
+        decision = 'helps' AND verdict IS NOT NULL AS is_ruled_out,
+        CASE
+            WHEN decision <> 'helps' THEN {'stage': 'plan_scores', 'reason': decision::VARCHAR, 'fate': 'excluded'}
+            WHEN verdict IS NOT NULL THEN {'stage': 'adjudicated', 'reason': verdict::VARCHAR, 'fate': 'excluded'}
+            WHEN place > 1 THEN {'stage': 'plan_scores', 'reason': 'not_best', 'fate': 'excluded'}
+        END AS became
     FROM (
-        SELECT plan_scores.plan_id, plan_scores.decision, row_number() OVER (
-            PARTITION BY plans.prompt_id, plan_scores.decision ORDER BY plan_scores.uplift DESC, plan_scores.plan_id
+        SELECT plan_scores.plan_id, plan_scores.decision, ruled_out.verdict, row_number() OVER (
+            PARTITION BY plans.prompt_id, plan_scores.decision, ruled_out.verdict IS NULL
+            ORDER BY plan_scores.uplift DESC, plan_scores.plan_id
         ) AS place
         FROM plan_scores
         JOIN plans USING (plan_id)
+        LEFT JOIN ruled_out USING (plan_id)
         WHERE plan_scores.phase = 'search'
     )
 ),
@@ -48,7 +65,7 @@ samples AS (
     SELECT rollouts.rollout_id, rollouts.prompt_id, rollouts.parent_id, rollouts.arm, rollouts.step_id,
         rollouts.phase, rollouts.finish_reason, rollouts.error_kind, verdict.outcome, verdict.reason, choice.decision,
         choice.reason AS choice_reason, gate.stage AS gate_stage, gate.reason AS gate_reason, tried.is_best,
-        tried.reason AS plan_reason, runs.tries_plans,
+        tried.became AS plan_became, given.status AS plan_status, runs.tries_plans,
         rollouts.rollout_id IN (SELECT rollout_id FROM examples) AS is_exported
     FROM rollouts
     CROSS JOIN runs
@@ -57,7 +74,8 @@ samples AS (
         ON verdict.rollout_id = rollouts.rollout_id AND verdict.verifier = prompts.verifier
     LEFT JOIN choices AS choice ON choice.kind = 'trace' AND choice.id = rollouts.rollout_id
     LEFT JOIN prompt_gates AS gate ON gate.prompt_id = rollouts.prompt_id
-    LEFT JOIN tried ON rollouts.arm = 'execute' AND tried.plan_id = rollouts.plan_id
+    LEFT JOIN plans AS given ON rollouts.arm = 'execute' AND given.plan_id = rollouts.plan_id
+    LEFT JOIN tried ON tried.plan_id = given.plan_id
 ),
 
 sample_fates AS (
@@ -76,8 +94,9 @@ sample_fates AS (
         WHEN outcome IS NULL THEN {'stage': 'verdicts', 'reason': NULL, 'fate': 'pending'}
         WHEN arm = 'solve' AND tries_plans
             THEN {'stage': 'choices', 'reason': 'evidence_only', 'fate': 'excluded'}
+        WHEN plan_status <> 'parsed' THEN {'stage': 'plans', 'reason': plan_status, 'fate': 'excluded'}
         WHEN arm = 'execute' AND is_best IS NULL THEN {'stage': 'plan_scores', 'reason': NULL, 'fate': 'pending'}
-        WHEN plan_reason IS NOT NULL THEN {'stage': 'plan_scores', 'reason': plan_reason, 'fate': 'excluded'}
+        WHEN plan_became IS NOT NULL THEN plan_became
         ELSE {'stage': 'choices', 'reason': NULL, 'fate': 'pending'}
     END AS became
     FROM samples
@@ -93,7 +112,7 @@ traces AS (
 ),
 
 plan_fates AS (
-    SELECT plans.plan_id, plans.prompt_id, plans.rollout_id, plans.status, tried.is_best, CASE
+    SELECT plans.plan_id, plans.prompt_id, plans.rollout_id, plans.status, tried.is_best, tried.is_ruled_out, CASE
         WHEN plans.plan_id IN (SELECT plan_id FROM examples)
             THEN {'stage': NULL, 'reason': NULL, 'fate': 'exported'}
         WHEN gate.stage IS NOT NULL THEN {'stage': gate.stage, 'reason': gate.reason, 'fate': 'excluded'}
@@ -101,11 +120,11 @@ plan_fates AS (
         WHEN choice.decision = 'dropped' THEN {'stage': 'choices', 'reason': choice.reason, 'fate': 'excluded'}
         WHEN tries_plans AND choice.decision IS NULL THEN {'stage': 'choices', 'reason': NULL, 'fate': 'pending'}
         WHEN tries_plans AND tried.is_best IS NULL THEN {'stage': 'plan_scores', 'reason': NULL, 'fate': 'pending'}
-        WHEN tried.reason IS NOT NULL THEN {'stage': 'plan_scores', 'reason': tried.reason, 'fate': 'excluded'}
-        WHEN judged.verdict IN ('discard', 'fix')
-            THEN {'stage': 'adjudicated', 'reason': judged.verdict, 'fate': 'excluded'}
+        WHEN tried.became IS NOT NULL THEN tried.became
+        WHEN ruled_out.verdict IS NOT NULL
+            THEN {'stage': 'adjudicated', 'reason': ruled_out.verdict, 'fate': 'excluded'}
         WHEN trace.became.fate = 'excluded' THEN trace.became
-        WHEN plans.prompt_id IN (SELECT prompt_id FROM examples)
+        WHEN plans.prompt_id IN (SELECT prompt_id FROM examples) OR (plans.origin = 'person' AND NOT tries_plans)
             THEN {'stage': 'examples', 'reason': 'not_shown', 'fate': 'excluded'}
         WHEN tries_plans AND traces.awaits_choice THEN {'stage': 'choices', 'reason': NULL, 'fate': 'pending'}
         WHEN tries_plans AND traces.has_kept IS DISTINCT FROM true
@@ -118,7 +137,7 @@ plan_fates AS (
     LEFT JOIN choices AS choice ON choice.kind = 'plan' AND choice.id = plans.plan_id
     LEFT JOIN tried ON tried.plan_id = plans.plan_id
     LEFT JOIN traces ON traces.prompt_id = plans.prompt_id
-    LEFT JOIN adjudicated AS judged ON judged.plan_id = plans.plan_id
+    LEFT JOIN ruled_out ON ruled_out.plan_id = plans.plan_id
     LEFT JOIN sample_fates AS writer ON writer.rollout_id = plans.rollout_id
     LEFT JOIN sample_fates AS trace ON trace.rollout_id = writer.parent_id AND trace.arm = 'solve'
 ),
@@ -137,6 +156,7 @@ rollout_fates AS (
 
 planning AS (
     SELECT prompts.prompt_id, bool_or(plan.status = 'parsed') AS has_parsed, bool_or(plan.is_best) AS has_best,
+        bool_or(plan.is_ruled_out) AS has_ruled_out,
         count(writer.rollout_id) > 0 AND bool_and(coalesce(writer.finish_reason = 'error', true)) AS all_failed,
         bool_or(plan.became.stage = 'choices' AND plan.became.fate = 'pending') AS awaits_choice,
         bool_or(plan.became.stage = 'plan_scores' AND plan.became.fate = 'pending') AS awaits_score
@@ -163,6 +183,8 @@ prompt_fates AS (
             THEN {'stage': 'plans', 'reason': 'no_parsed_plan', 'fate': 'excluded'}
         WHEN tries_plans AND planning.awaits_choice THEN {'stage': 'choices', 'reason': NULL, 'fate': 'pending'}
         WHEN tries_plans AND awaits_score THEN {'stage': 'plan_scores', 'reason': NULL, 'fate': 'pending'}
+        WHEN tries_plans AND has_best IS DISTINCT FROM true AND has_ruled_out
+            THEN {'stage': 'adjudicated', 'reason': 'no_plan_stands', 'fate': 'excluded'}
         WHEN tries_plans AND has_best IS DISTINCT FROM true
             THEN {'stage': 'plan_scores', 'reason': 'no_plan_helps', 'fate': 'excluded'}
         WHEN traces.awaits_verdict THEN {'stage': 'verdicts', 'reason': NULL, 'fate': 'pending'}

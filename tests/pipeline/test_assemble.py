@@ -11,7 +11,20 @@ from polars.testing import assert_frame_equal
 
 from pipeline import plans
 from pipeline.assemble import READS, Config, render, run
-from schemas.tables import Bands, Choices, Examples, PlanScores, Prompts, Rollouts, Screened, frame_of, table_name
+from schemas.tables import (
+    Adjudicated,
+    Annotations,
+    Bands,
+    Choices,
+    Examples,
+    PlanScores,
+    Prompts,
+    Queue,
+    Rollouts,
+    Screened,
+    frame_of,
+    table_name,
+)  # fmt: skip
 
 
 def id_of(number: int) -> str:
@@ -46,8 +59,18 @@ def written(i: int, text: str, **columns: Any) -> dict[str, Any]:
     return rollout(i, arm="write_plan", role="planner", text=text, reasoning=None, **ids) | columns
 
 
+def read(rollouts: pl.DataFrame) -> pl.DataFrame:
+    """The plans of rollouts, which nobody edited."""
+    return plans.run(rollouts, Queue.create_empty(), Annotations.create_empty(), plans.Config())
+
+
+def judged(verdict: str | None, plan_id: str) -> pl.DataFrame:
+    return frame_of(Adjudicated, [{"plan_id": plan_id, "verdict": verdict}] if verdict else [])
+
+
 def assembled(n: int = 1, *, extra: list[dict[str, Any]] | None = None, shuffle: bool = False, group: Any = None,
-              cluster: Any = None, trace: dict[str, Any] | None = None, **config: Any) -> pl.DataFrame:  # fmt: skip
+              cluster: Any = None, trace: dict[str, Any] | None = None, verdict: str | None = None,
+              **config: Any) -> pl.DataFrame:  # fmt: skip
     """Examples of n prompts with a kept trace each, and `extra` rollouts."""
     rollouts = frame_of(Rollouts, [*(rollout(i, **(trace or {})) for i in range(n)), *(extra or [])])
     chosen = [
@@ -59,9 +82,10 @@ def assembled(n: int = 1, *, extra: list[dict[str, Any]] | None = None, shuffle:
         frame_of(Screened, [screened(i, cluster(i) if cluster else None) for i in range(n)]),
         rollouts,
         frame_of(Bands, [{"prompt_id": id_of(i), "pass_rate": 0.5} for i in range(n)]),
-        plans.run(rollouts, plans.Config(recorded=True)),
+        read(rollouts),
         frame_of(Choices, chosen),
         PlanScores.create_empty(),
+        judged(verdict, PLAN),
     ]
     if shuffle:
         frames = [frame.sample(fraction=1, shuffle=True, seed=3) for frame in frames]
@@ -73,8 +97,10 @@ def inputs(**frames: pl.DataFrame) -> list[Any]:
     return [frames.get(table_name(table), table.create_empty()) for table in READS]
 
 
-def tried(*traces: dict[str, Any], uplift: float = 0.25, **config: Any) -> pl.DataFrame:
-    """Examples of kept execute rollouts of prompt 0, which carry out the plan `PLAN`."""
+def tried(
+    *traces: dict[str, Any], uplift: float = 0.25, verdict: str | None = None, origin: str = "model", **config: Any
+) -> pl.DataFrame:
+    """Examples of kept execute rollouts of prompt 0, which carry out the plan `PLAN`, on which people decided."""
     wrote = written(0, "1. go\n2. stop", phase="search", parent_id=None)
     rollouts = frame_of(Rollouts, [wrote, *traces])
     kept = {"kind": "trace", "decision": "kept", "reason": "kept", "cluster_id": id_of(100)}
@@ -84,7 +110,8 @@ def tried(*traces: dict[str, Any], uplift: float = 0.25, **config: Any) -> pl.Da
     frames = inputs(
         prompts=frame_of(Prompts, [asked]),
         rollouts=rollouts,
-        plans=plans.run(rollouts, plans.Config()),
+        plans=read(rollouts).with_columns(origin=pl.lit(origin)),
+        adjudicated=judged(verdict, PLAN),
         choices=frame_of(Choices, [{"id": trace["rollout_id"], **kept} for trace in traces]),
         plan_scores=frame_of(PlanScores, scores),
         bands=frame_of(Bands, [{"prompt_id": id_of(0), "pass_rate": 0.5}]),
@@ -145,10 +172,8 @@ def test_traces_that_wrote_one_plan_both_show_it() -> None:
     rollouts = frame_of(Rollouts, [rollout(0), rollout(0, rollout_id=id_of(101), sample_index=1), *same])
     kept = {"kind": "trace", "decision": "kept", "reason": "kept", "cluster_id": id_of(100)}
     choices = frame_of(Choices, [{"id": id_of(i), **kept} for i in (100, 101)])
-    read = plans.run(rollouts, plans.Config())
-    examples = run(
-        *inputs(prompts=frame_of(Prompts, [prompt(0)]), rollouts=rollouts, plans=read, choices=choices), config=Config()
-    )
+    frames = inputs(prompts=frame_of(Prompts, [prompt(0)]), rollouts=rollouts, plans=read(rollouts), choices=choices)
+    examples = run(*frames, config=Config())
     assert examples["plan_id"].n_unique() == 1
     assert examples["rendering"].to_list() == ["plan_think_answer"] * 2
 
@@ -171,9 +196,37 @@ def test_a_trace_that_was_given_a_plan_shows_it_as_its_own_after_the_bare_prompt
     )  # fmt: skip
 
 
-def test_where_no_plan_is_shown_there_is_no_uplift() -> None:
-    examples = tried(execution(), show_plan=False)
-    assert examples.select("plan_id", "rendering", "uplift").row(0) == ("", "think_answer", None)
+def test_where_no_plan_is_shown_there_is_no_uplift_and_nobody_said_anything_of_it() -> None:
+    examples = tried(execution(), show_plan=False, verdict="keep", annotated_only=True)
+    assert examples.select("plan_id", "rendering", "uplift", "annotation").row(0) == ("", "think_answer", None, "none")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "origin", "annotation"),
+    [
+        (None, "model", "none"), ("undecided", "model", "none"), ("keep", "model", "accepted"),
+        (None, "person", "edited"), ("keep", "person", "edited"),
+    ],
+)  # fmt: skip
+def test_an_example_says_what_people_said_of_its_plan(verdict: str | None, origin: str, annotation: str) -> None:
+    told: dict[str, Any] = {"verdict": verdict, "origin": origin}
+    assert tried(execution(), **told)["annotation"].to_list() == [annotation]
+    only = tried(execution(), **told, annotated_only=True)["annotation"].to_list()
+    assert only == ([] if annotation == "none" else [annotation])
+
+
+@pytest.mark.parametrize("origin", ["model", "person"])
+@pytest.mark.parametrize("verdict", ["discard", "fix"])
+def test_a_plan_that_people_rule_out_is_carried_out_and_shown_nowhere(verdict: str, origin: str) -> None:
+    assert tried(execution(), verdict=verdict, origin=origin).is_empty()
+    beside = assembled(extra=[written(0, "1. go\n2. stop")], verdict=verdict)
+    assert beside.select("plan_id", "rendering", "annotation").row(0) == ("", "think_answer", "none")
+
+
+def test_of_recorded_plans_too_only_those_that_people_kept_may_be_asked_for() -> None:
+    recorded = {"extra": [written(0, "1. go\n2. stop")], "annotated_only": True}
+    assert assembled(**recorded, verdict="keep")["annotation"].to_list() == ["accepted"]
+    assert assembled(**recorded).is_empty()
 
 
 def test_effort_is_by_measured_tokens_unless_those_of_one_are_missing() -> None:

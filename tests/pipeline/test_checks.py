@@ -21,7 +21,7 @@ def _id(number: int) -> str:
 
 P, DUPLICATE, HARD = _id(1), _id(2), _id(3)
 R, TWIN, CUT, FAILED, WRITER, WRONG = _id(10), _id(11), _id(12), _id(13), _id(14), _id(15)
-PLAN, GENERATOR, NOWHERE = _id(20), _id(30), _id(99)
+PLAN, EDIT, GENERATOR, NOWHERE = _id(20), _id(24), _id(30), _id(99)
 T, SCREENED, X, FRESH, PLACEBO, HELPS = _id(4), _id(50), _id(53), _id(54), _id(55), _id(21)
 
 
@@ -67,6 +67,7 @@ def _message(role: str, train: bool) -> dict[str, Any]:
 def consistent() -> Rows:
     """A small finished run: an exported prompt with a twin trace, a duplicate prompt, and one that is too hard."""
     example = {"example_id": _id(40), "prompt_id": P, "rollout_id": R, "plan_id": PLAN, "group_id": P, "split": "train"}
+    example["annotation"] = "none"
     return {
         "prompts": [_prompt(P), _prompt(DUPLICATE), _prompt(HARD)],
         "screened": [
@@ -96,7 +97,15 @@ def consistent() -> Rows:
             _band(HARD, decision="later", reason="too_hard", region="too_hard"),
         ],
         "plans": [
-            {"plan_id": PLAN, "prompt_id": P, "rollout_id": WRITER, "status": "parsed", "steps": [], "n_steps": 0}
+            {
+                "plan_id": PLAN,
+                "prompt_id": P,
+                "rollout_id": WRITER,
+                "status": "parsed",
+                "steps": [],
+                "n_steps": 0,
+                "origin": "model",
+            }
         ],
         "choices": [_choice(R), _choice(TWIN, "dropped", "near_duplicate", keeper_id=R)],
         "examples": [{**example, "messages": [_message("user", False), _message("assistant", True)]}],
@@ -154,6 +163,49 @@ def tried() -> Rows:
     return rows
 
 
+def annotated() -> Rows:
+    """The same, after people were asked: two keep HELPS; over PLAN, which one edits, the adjudicator decides."""
+    rows = tried()
+    one, other = _id(70), _id(71)
+    kinds = [(one, HELPS, "ranking"), (other, PLAN, "single"), (_id(72), PLAN, "adjudication"), (_id(73), PLAN, "gold")]
+    rows["queue"] = [
+        {
+            "record_id": id,
+            "plan_ids": [plan, _id(23)][: 1 + (kind == "ranking")],
+            "kind": kind,
+            "guideline_version": "1",
+        }
+        for id, plan, kind in kinds
+    ]
+    ranking = f'[{{"plan_id":"{HELPS}","rank":1}},{{"plan_id":"{_id(23)}","rank":2}}]'
+    rows["annotations"] = [
+        _answer(one), _answer(one, annotator="annotator-2"), _answer(one, question="ranking", value=ranking),
+        _answer(other, value='"discard"'), _answer(other, value='"fix"', version=2),
+        _answer(other, annotator="annotator-2"), _answer(_id(72), value='"fix"', annotator="adjudicator"),
+        _answer(other, question="edited_plan", value='"1. look"'), _answer(other, question="strategy", value="5"),
+        _answer(other, question="bad_steps", value="[]"),
+    ]  # fmt: skip
+    rows["adjudicated"] = [
+        {"plan_id": HELPS, "verdict": "keep", "how": "unanimous", "agreement": 1.0, "n_annotators": 2},
+        {"plan_id": PLAN, "verdict": "fix", "how": "adjudicator", "agreement": 0.5, "n_annotators": 2},
+    ]
+    edit = {"plan_id": EDIT, "rollout_id": None, "parent_plan_id": PLAN, "origin": "person", "status": "missing"}
+    rows["plans"].append({**rows["plans"][0], **edit})
+    rows["rollouts"].append(_rollout(_id(56), arm="execute", phase="search", plan_id=EDIT))
+    rows["rollouts"].append(_rollout(_id(57), HARD, arm="placebo", phase="search", plan_id=EDIT))
+    rows["verdicts"] += [_verdict(_id(56)), _verdict(_id(57))]
+    beside = {"phase": "search", "plan_id": EDIT}
+    rows["pass_rates"].append({**_rates(P, n_correct=1), **beside, "arm": "execute"})
+    rows["pass_rates"].append({**_rates(HARD, n_correct=1), **beside, "arm": "placebo"})
+    rows["examples"][0]["plan_id"], rows["examples"][1]["annotation"] = "", "accepted"
+    return rows
+
+
+def _answer(record: str, **changes: Any) -> dict[str, Any]:
+    said = {"question": "verdict", "annotator": "annotator-1", "version": 1, "value": '"keep"', "status": "submitted"}
+    return {"record_id": record, "annotator_kind": "person", "guideline_version": "1", **said, **changes}
+
+
 def _audit(against: str, kind: str, **counts: int) -> dict[str, Any]:
     key = {"source": "s", "verifier": "math", "verifier_version": "1", "against": against, "kind": kind}
     row = {"n": 4, "n_correct": 0, "n_incorrect": 0, "n_undecided": 0, "n_errors": 0, **counts}
@@ -186,6 +238,11 @@ def _drop(table: str, number: int) -> Callable[[Rows], None]:
 
 
 BREAKS: dict[str, Callable[[Rows], None]] = {
+    "adjudicated_rests_on_answers": _set("adjudicated", 0, verdict="discard"),
+    "annotation_versions_are_consecutive": _set("annotations", 4, version=3),
+    "annotations_answer_the_queue": _set("annotations", 0, value='"maybe"'),
+    "edited_plans_have_a_parent": _set("plans", 2, prompt_id=HARD),
+    "example_plans_are_not_discarded": _set("adjudicated", 0, verdict="fix"),
     "audit_counts_add_up": _set("audits", 0, n_undecided=0),
     "audit_errors_contradict_their_reference": _set("audits", 1, n_incorrect=3, n_correct=1),
     "choice_keepers_are_kept": _set("choices", 1, keeper_id=TWIN),
@@ -193,7 +250,7 @@ BREAKS: dict[str, Callable[[Rows], None]] = {
     "decisions_have_their_reasons": _set("screened", 1, reason="kept"),
     "duplicates_share_a_split": lambda rows: _second_example(rows, cluster_id=P),
     "every_row_has_one_fate": _add("screened", _screened(DUPLICATE, "dropped", "too_long")),
-    "example_parts_belong_together": _set("plans", 0, prompt_id=HARD),
+    "example_parts_belong_together": _set("plans", 1, prompt_id=HARD),
     "example_plans_help": _set("plan_scores", 0, decision="undecided"),
     "example_prompts_are_kept": _set("bands", 0, decision="dropped", reason="too_easy"),
     "example_rollouts_are_correct": _set("verdicts", 1, outcome="incorrect", reason="different"),
@@ -260,6 +317,81 @@ def test_claims_about_plans_fail_in_every_way_that_they_name(claim: str, change:
     rows = tried()
     change(rows)
     assert claim in _broken(rows)
+
+
+def test_a_consistent_run_about_which_people_were_asked_breaks_no_claim() -> None:
+    assert _broken(annotated()) == set()
+
+
+@pytest.mark.parametrize(
+    ("claim", "change"),
+    [
+        ("adjudicated_rests_on_answers", _set("adjudicated", 0, how="open")),
+        ("adjudicated_rests_on_answers", _set("adjudicated", 0, how="majority")),
+        ("adjudicated_rests_on_answers", _set("adjudicated", 0, how="adjudicator")),
+        ("adjudicated_rests_on_answers", _set("adjudicated", 0, agreement=0.9)),
+        ("adjudicated_rests_on_answers", _set("adjudicated", 0, n_annotators=3)),
+        ("adjudicated_rests_on_answers", _set("adjudicated", 0, n_annotators=0)),
+        ("adjudicated_rests_on_answers", _set("adjudicated", 1, how="unanimous")),
+        ("adjudicated_rests_on_answers", _set("adjudicated", 1, verdict="discard")),
+        ("adjudicated_rests_on_answers", _set("annotations", 6, annotator_kind="model")),
+        ("adjudicated_rests_on_answers", _set("queue", 0, kind="gold")),
+        ("annotation_versions_are_consecutive", _set("annotations", 0, version=2)),
+        ("annotations_answer_the_queue", _set("annotations", 0, question="mood")),
+        ("annotations_answer_the_queue", _set("annotations", 0, value="keep")),
+        ("annotations_answer_the_queue", _set("annotations", 0, guideline_version="2")),
+        ("annotations_answer_the_queue", _set("annotations", 2, value=f'[{{"plan_id":"{PLAN}","rank":1}}]')),
+        ("annotations_answer_the_queue", _set("annotations", 2, value="first")),
+        ("annotations_answer_the_queue", _set("annotations", 7, value="[]")),
+        ("annotations_answer_the_queue", _set("annotations", 8, value="6")),
+        ("annotations_answer_the_queue", _set("annotations", 8, value='"good"')),
+        ("annotations_answer_the_queue", _set("annotations", 9, value="{}")),
+        ("edited_plans_have_a_parent", _set("plans", 2, parent_plan_id=None)),
+        ("edited_plans_have_a_parent", _set("plans", 2, rollout_id=WRITER)),
+        ("edited_plans_have_a_parent", _set("plans", 1, parent_plan_id=PLAN)),
+        ("example_plans_are_not_discarded", _set("adjudicated", 0, verdict="discard")),
+        ("example_plans_are_not_discarded", _set("examples", 0, plan_id=PLAN)),
+        ("example_plans_are_not_discarded", _set("examples", 1, annotation="none")),
+        ("example_plans_are_not_discarded", _set("examples", 1, annotation="edited")),
+        ("executions_show_a_plan_of_their_prompt", _set("plans", 2, status="malformed")),
+        ("executions_show_a_plan_of_their_prompt", _set("plans", 2, origin="model")),
+        ("placebos_show_a_plan_of_another_prompt", _set("plans", 2, status="malformed")),
+    ],
+)
+def test_claims_about_people_fail_in_every_way_that_they_name(claim: str, change: Callable[[Rows], None]) -> None:
+    rows = annotated()
+    change(rows)
+    assert claim in _broken(rows)
+
+
+def test_what_is_not_submitted_may_say_anything() -> None:
+    rows = annotated()
+    rows["annotations"].append(_answer(_id(71), question="strategy", value="null", status="withdrawn", version=2))
+    assert _broken(rows) == set()
+
+
+def test_a_plan_that_helps_more_may_be_ruled_out_or_be_one_that_nobody_stands_behind() -> None:
+    rows = annotated()
+    _better_plan(rows)
+    assert "example_plans_help" in _broken(rows)
+    rows["examples"].pop(0)  # so that every example has a plan that people stand behind
+    assert "example_plans_help" not in _broken(rows)
+    rows = annotated()
+    _better_plan(rows)
+    rows["adjudicated"].append({**rows["adjudicated"][1], "plan_id": _id(22)})
+    assert "example_plans_help" not in _broken(rows)
+
+
+def test_what_is_no_guess_is_rated_and_not_scored() -> None:
+    rows = tried()
+    rows["rollouts"].append(_rollout(_id(58), T, arm="plan_only", phase="search", plan_id=HELPS))
+    rows["verdicts"].append(_verdict(_id(58)))
+    rows["pass_rates"].append({**_rates(T, n_correct=1), "arm": "plan_only", "phase": "search", "plan_id": HELPS})
+    assert _broken(rows) == set()
+    _set("plan_scores", 0, n_plan_only=1, c_plan_only=1)(rows)
+    assert _broken(rows) == set()
+    _set("plan_scores", 0, n_plan_only=2)(rows)
+    assert _broken(rows) == {"plan_scores_count_the_pass_rates"}
 
 
 @pytest.mark.parametrize(
@@ -333,7 +465,7 @@ def test_only_rollouts_that_answer_their_prompt_need_a_verdict(arm: str) -> None
 
 @pytest.mark.parametrize("name", BREAKS)
 def test_each_claim_fails_on_a_row_that_breaks_it(name: str) -> None:
-    rows = tried()
+    rows = annotated()
     BREAKS[name](rows)
     assert name in _broken(rows)
 

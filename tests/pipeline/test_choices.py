@@ -13,7 +13,17 @@ from polars.testing import assert_frame_equal
 from pipeline import choices
 from pipeline.plan_text import parse_plan
 from pipeline.shingling import Shingling, distinct_shingles
-from schemas.tables import Bands, Choices, OutputContamination, Plans, PlanScores, Rollouts, Verdicts, frame_of
+from schemas.tables import (
+    Adjudicated,
+    Bands,
+    Choices,
+    OutputContamination,
+    Plans,
+    PlanScores,
+    Rollouts,
+    Verdicts,
+    frame_of,
+)  # fmt: skip
 
 STORY = "first I list what is known and then I look for the smallest step that brings me nearer to the goal of {}"
 
@@ -71,7 +81,7 @@ def choose(
     rated = [band(n) for n in range(1, 9)] if bands is None else bands
     frames = frame_of(Bands, list(rated)), frame_of(Rollouts, list(traces)), frame_of(Verdicts, list(judged))
     planned = frame_of(Plans, list(plans)), PlanScores.create_empty()
-    found = choices.run(*frames, *planned, contaminated(*hit), choices.Config(**settings))
+    found = choices.run(*frames, *planned, contaminated(*hit), Adjudicated.create_empty(), choices.Config(**settings))
     Choices.validate(found)
     return found
 
@@ -104,6 +114,8 @@ def tried(
     plans: Sequence[dict[str, Any]],
     scores: Sequence[dict[str, Any]] = (),
     hit: Sequence[int] = (),
+    judged: dict[int, str] | None = None,
+    **settings: Any,
 ) -> pl.DataFrame:
     """Choices where plans are tried; every rollout is correct and every prompt kept but 9."""
     frames = (
@@ -113,8 +125,9 @@ def tried(
         frame_of(Plans, list(plans)),
         frame_of(PlanScores, list(scores)),
         contaminated(*hit),
+        frame_of(Adjudicated, [{"plan_id": hexid(n), "verdict": said} for n, said in (judged or {}).items()]),
     )
-    found = choices.run(*frames, choices.Config(arm="execute"))
+    found = choices.run(*frames, choices.Config(arm="execute", **settings))
     Choices.validate(found)
     return found
 
@@ -127,6 +140,24 @@ def test_where_plans_are_tried_traces_carry_out_the_best_plan_of_their_prompt() 
               carried_out(8, 53, prompt=9)]  # fmt: skip
     found = tried(traces, plans, scores)
     assert reasons(found.filter(kind="trace")) == {4: "kept"}
+
+
+@pytest.mark.parametrize(("verdict", "trace"), [("discard", 3), ("fix", 3), ("keep", 4), ("undecided", 4)])
+def test_the_next_best_plan_takes_the_place_of_one_that_people_rule_out(verdict: str, trace: int) -> None:
+    plans = [plan(50, "Strategy: a\n1. go"), plan(51, "1. look")]
+    traces, scores = [carried_out(3, 50), carried_out(4, 51)], [score(50, 0.2), score(51, 0.3)]
+    found = tried(traces, plans, scores, judged={51: verdict})
+    assert reasons(found.filter(kind="trace")) == {trace: "kept"}
+    assert reasons(found.filter(kind="plan")) == {50: "kept", 51: "kept"}
+
+
+def test_where_people_must_have_said_so_the_best_of_the_plans_that_they_stand_behind_is_carried_out() -> None:
+    edit = {**plan(52, "1. run"), "origin": "person", "parent_plan_id": hexid(50)}
+    plans = [plan(50, "Strategy: a\n1. go"), plan(51, "1. look"), edit, plan(53, "1. go", prompt=2)]
+    scores = [score(50, 0.2), score(51, 0.4), score(52, 0.3), score(53, 0.5)]
+    traces = [carried_out(3, 50), carried_out(4, 51), carried_out(5, 52), carried_out(6, 53, prompt=2)]
+    found = tried(traces, plans, scores, judged={50: "keep"}, annotated_only=True)
+    assert reasons(found.filter(kind="trace")) == {5: "kept"}
 
 
 def test_samples_beside_the_trials_are_no_traces() -> None:

@@ -139,3 +139,11 @@ def test_no_wording_breaks_the_comparison(goal: str, how: str) -> None:
 def test_near_duplicates_are_recorded_with_their_structure() -> None:
     found = decided(plan(1, LONG), plan(2, LONG.replace("asked for", "wanted")))
     assert [row["structure_key"] for row in found.values()] == [structure_key(steps(LONG))] * 2
+
+
+def test_an_edit_that_changes_the_wording_alone_is_tried_and_so_is_what_it_was_made_of() -> None:
+    edit = {**plan(2, LONG.replace("asked for", "wanted")), "origin": "person", "rollout_id": None}
+    other = {**edit, "plan_id": id_of(3), "strategy": "move all of the blocks, from the top to the bottom"}
+    found = decided(plan(1, LONG), edit, {**other, "parent_plan_id": id_of(2)})
+    assert [found[i]["is_kept"] for i in (1, 2, 3)] == [True, True, False]
+    assert found[3]["keeper_id"] == id_of(2)

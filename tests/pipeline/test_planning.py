@@ -106,7 +106,7 @@ def test_without_a_list_the_planner_is_free() -> None:
 
 def trials(
     plans: list[tuple[int, int]], *, n_steps: dict[int, int] | None = None, dropped: tuple[tuple[int, int], ...] = (),
-    groups: dict[int, int] | None = None,
+    groups: dict[int, int] | None = None, edits: tuple[tuple[int, int], ...] = (), leak_test: str = "people",
 ) -> pl.DataFrame:  # fmt: skip
     numbers = sorted({prompt for prompt, _ in plans})
     facts = [
@@ -119,6 +119,7 @@ def trials(
     ]
     rows = [
         {"plan_id": plan_id(*plan), "prompt_id": prompt_id(plan[0]), "n_steps": (n_steps or {}).get(plan[0], 2)}
+        | {"origin": "person" if plan in edits else "model"}
         for plan in plans
     ]
     choices = [
@@ -129,7 +130,7 @@ def trials(
         frame_of(Plans, rows),
         frame_of(Choices, choices),
     )
-    return wanted_trials(*frames, GENERATOR, SETTINGS)
+    return wanted_trials(*frames, GENERATOR, SETTINGS.model_copy(update={"leak_test": leak_test}))
 
 
 def counts(found: pl.DataFrame, arm: str) -> dict[tuple[str, str], int]:
@@ -179,3 +180,25 @@ def test_more_prompts_change_few_placebos() -> None:
 
 def test_a_prompt_alone_has_no_placebo() -> None:
     assert counts(trials([(1, 1), (1, 2)]), "placebo") == {}
+
+
+@pytest.mark.parametrize(
+    ("leak_test", "tested"),
+    [("none", []), ("people", [(1, 2)]), ("all", [(1, 1), (1, 2), (3, 1)])],
+)
+def test_a_leak_test_guesses_with_each_plan_that_it_names_and_without_one(
+    leak_test: str, tested: list[tuple[int, int]]
+) -> None:
+    found = trials([(1, 1), (1, 2), (3, 1), (3, 2)], dropped=((3, 2),), edits=((1, 2), (3, 2)), leak_test=leak_test)
+    assert counts(found, "plan_only") == {(prompt_id(p), plan_id(p, n)): 6 for p, n in tested}
+    assert counts(found, "guess") == {(prompt_id(p), ""): 6 for p, _ in tested}
+    assert found["rollout_id"].n_unique() == found.height
+    assert set(found["phase"]) == {"search"}
+
+
+def test_edits_change_no_placebo_and_stand_in_where_a_prompt_has_no_other_plan() -> None:
+    plans = [(1, 5), (3, 5), (5, 5)]
+    before, after = trials(plans), trials([*plans, (1, 1)], edits=((1, 1),))
+    assert counts(after, "placebo") == counts(before, "placebo")
+    assert before.join(after, on="rollout_id", how="anti").is_empty()
+    assert (prompt_id(3), plan_id(1, 1)) in counts(trials([(1, 1), (3, 5)], edits=((1, 1),)), "placebo")

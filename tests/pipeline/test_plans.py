@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.plan_text import parse_plan, render_plan
 from pipeline.plans import Config, plan_row, run
-from schemas.tables import Plans, Rollouts, frame_of
+from schemas.ids import NONE, record_id
+from schemas.tables import Annotations, Plans, Queue, Rollouts, frame_of
 
 NO_DETAILS = {"how": None, "depends_on": [], "effort_tokens": None, "check": None, "on_failure": None, "action": None}
 
@@ -26,6 +27,11 @@ def written(text: str | None, sample_index: int = 0, **columns: Any) -> dict[str
         "phase": "screen", "role": "planner", "generator_id": "b" * 32, "sample_index": sample_index,
         "request_hash": "c" * 32, "messages": [], "text": text, "finish_reason": "stop",
     } | columns  # fmt: skip
+
+
+def read(rollouts: pl.DataFrame, **config: Any) -> pl.DataFrame:
+    """The plans of rollouts, which nobody edited."""
+    return run(rollouts, Queue.create_empty(), Annotations.create_empty(), Config(**config))
 
 
 def test_numbered_markdown_with_every_detail_is_read() -> None:
@@ -152,7 +158,7 @@ def test_render_and_parse_are_inverse(steps: list[dict[str, Any]], data: st.Data
 def test_rollouts_that_wrote_the_same_plan_share_a_row() -> None:
     texts = ["1. go", "1. look", '["go"]', "no idea", None]
     rollouts = frame_of(Rollouts, [written(text, i) for i, text in enumerate(texts)])
-    plans = run(rollouts.sample(fraction=1, shuffle=True, seed=1), Config(recorded=True))
+    plans = read(rollouts.sample(fraction=1, shuffle=True, seed=1), recorded=True)
     Plans.validate(plans)
     rows = plans.sort("rollout_id").select("rollout_id", "origin", "status", "n_steps").rows()
     assert rows == [
@@ -168,15 +174,123 @@ def test_a_plan_that_was_cut_off_is_malformed() -> None:
 
 def test_only_plans_of_planners_are_read() -> None:
     rollouts = frame_of(Rollouts, [written("1. go", arm="solve")])
-    assert run(rollouts, Config()).is_empty()
+    assert read(rollouts).is_empty()
 
 
 def test_a_list_of_strategies_is_no_plan() -> None:
     rollouts = frame_of(Rollouts, [written("1. halve it\n2. guess", step_id="strategies"), written("1. go", 1)])
-    assert run(rollouts, Config())["rollout_id"].to_list() == [f"{1:032x}"]
+    assert read(rollouts)["rollout_id"].to_list() == [f"{1:032x}"]
 
 
 def test_a_plan_survives_the_table_and_renders_again() -> None:
     rollouts = frame_of(Rollouts, [written("Strategy: s\n\n1. a\n2. b — c\n   - depends on: 1")])
-    (row,) = run(rollouts, Config()).with_columns(pl.col("origin").cast(pl.String)).to_dicts()
+    (row,) = read(rollouts).with_columns(pl.col("origin").cast(pl.String)).to_dicts()
     assert render_plan(row) == "Strategy: s\n\n1. a\n2. b — c\n   - depends on: 1"
+
+
+# --- edits ------------------------------------------------------------------------------------------------------------
+
+WRITTEN = written("1. go", generator_id="b" * 32)
+PLAN = plan_row(WRITTEN)["plan_id"]
+
+
+def asked(plan: str, kind: str = "single") -> dict[str, Any]:
+    return {"record_id": record_id([plan], kind, "1"), "plan_ids": [plan], "kind": kind, "guideline_version": "1"}
+
+
+def edited(
+    text: str, plan: str = PLAN, annotator: str = "annotator-1", version: int = 1, **changed: Any
+) -> dict[str, Any]:
+    """A person's answer that corrects a plan."""
+    return {
+        "record_id": asked(plan)["record_id"], "question": "edited_plan", "annotator": annotator, "version": version,
+        "value": json.dumps(text), "status": "submitted", "annotator_kind": "person",
+    } | changed  # fmt: skip
+
+
+def edit_of(text: str, prompt_id: str = "a" * 32) -> str:
+    """The plan_id of what a person wrote."""
+    return str(plan_row(written(text, prompt_id=prompt_id))["plan_id"])
+
+
+def with_edits(
+    *answers: dict[str, Any], queue: list[dict[str, Any]] | None = None, rollouts: tuple[dict[str, Any], ...] = ()
+) -> pl.DataFrame:
+    """The plans of one rollout, and of what people answered about its plan."""
+    records = [asked(PLAN)] if queue is None else queue
+    frames = frame_of(Rollouts, [WRITTEN, *rollouts]), frame_of(Queue, records), frame_of(Annotations, list(answers))
+    found = run(*frames, Config())
+    Plans.validate(found)
+    return found.filter(pl.col("plan_id") != PLAN)
+
+
+def test_an_edit_is_a_plan_of_a_person() -> None:
+    (row,) = with_edits(edited("Strategy: look first\n1. look\n2. go")).to_dicts()
+    assert row["plan_id"] == edit_of("Strategy: look first\n1. look\n2. go")
+    wanted = {"origin": "person", "parent_plan_id": PLAN, "rollout_id": None, "saw": "record", "status": "parsed"}
+    assert row.items() >= {**wanted, "strategy": "look first", "n_steps": 2, "prompt_id": "a" * 32}.items()
+
+
+def test_an_edit_that_cannot_be_read_is_malformed() -> None:
+    assert with_edits(edited("just go"))["status"].to_list() == ["malformed"]
+
+
+@pytest.mark.parametrize("text", ["1. go", '["go"]', "Here it is:\n\n- go"])
+def test_an_edit_that_says_what_a_plan_says_adds_none(text: str) -> None:
+    assert with_edits(edited(text)).is_empty()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"status": "draft"}, {"status": "discarded"}, {"annotator_kind": "model"}, {"question": "comment"}]
+)
+def test_only_what_a_person_submitted_is_an_edit(changed: dict[str, Any]) -> None:
+    assert with_edits(edited("1. look") | changed).is_empty()
+
+
+def test_gold_items_and_plans_that_are_not_there_have_no_edits() -> None:
+    gold, gone = asked(PLAN, "gold"), asked("d" * 32)
+    answers = [edited("1. look", record_id=gold["record_id"]), edited("1. look", "d" * 32)]
+    assert with_edits(*answers, queue=[gold, gone]).is_empty()
+
+
+def test_people_who_write_the_same_share_a_row_and_the_latest_version_counts() -> None:
+    found = with_edits(edited("1. look"), edited('["look"]', annotator="annotator-2"), edited("1. run", annotator="x"),
+                       edited("1. wait", annotator="x", version=2))  # fmt: skip
+    assert set(found["plan_id"]) == {edit_of("1. look"), edit_of("1. wait")}
+
+
+def taken_back(text: str, status: str = "withdrawn") -> list[dict[str, Any]]:
+    return [edited(text), edited(text, version=2, status=status)]
+
+
+@pytest.mark.parametrize("status", ["withdrawn", "draft", "discarded"])
+def test_an_edit_that_is_taken_back_is_no_plan(status: str) -> None:
+    assert with_edits(*taken_back("1. look", status)).is_empty()
+
+
+def test_what_refers_to_an_edit_that_was_taken_back_finds_it_missing() -> None:
+    trial = written("42", 7, arm="execute", plan_id=edit_of("1. look"))
+    (tried,) = with_edits(*taken_back("1. look"), rollouts=(trial,)).to_dicts()
+    (queued,) = with_edits(*taken_back("1. look"), queue=[asked(PLAN), asked(edit_of("1. look"))]).to_dicts()
+    assert tried == queued
+    assert (tried["status"], tried["steps"], tried["parent_plan_id"]) == ("missing", [step("1", "look")], PLAN)
+    (again,) = with_edits(*taken_back("1. look"), edited("1. look", version=3), rollouts=(trial,)).to_dicts()
+    assert again == tried | {"status": "parsed"}
+
+
+def test_edits_of_an_edit_keep_it() -> None:
+    first, second = edit_of("1. look"), edit_of("1. look\n2. go")
+    answers = [*taken_back("1. look"), edited("1. look\n2. go", first)]
+    found = with_edits(*answers, queue=[asked(PLAN), asked(first)])
+    rows = found.select("plan_id", "parent_plan_id", pl.col("status").cast(pl.String)).rows()
+    assert sorted(rows) == sorted([(first, PLAN, "missing"), (second, first, "parsed")])
+
+
+def test_edits_do_not_depend_on_row_order() -> None:
+    answers = [edited("1. look"), edited("1. run", annotator="x"), edited("1. fly", edit_of("1. look"))]
+    queue = [asked(PLAN), asked(edit_of("1. look"))]
+    assert with_edits(*answers, queue=queue).equals(with_edits(*answers[::-1], queue=queue[::-1]))
+
+
+def test_a_plan_that_no_rollout_shows_names_none() -> None:
+    assert NONE not in with_edits(edited("1. look"), rollouts=(written("42", 7, arm="solve"),))["plan_id"]

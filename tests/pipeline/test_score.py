@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from scipy.special import betaln
 
+from pipeline.leaks import told
 from pipeline.score import Config, best, difference_se, p_greater, run
-from schemas.tables import PassRates, Plans, PlanScores, Prompts, frame_of
+from schemas.tables import PassRates, Plans, PlanScores, Prompts, Rollouts, Verdicts, frame_of
 
 
 def id_of(number: int) -> str:
@@ -36,18 +37,32 @@ def trial(execute: tuple[int, int], solve: tuple[int, int], *placebo: tuple[int,
     return [rates("execute", *execute, A), rates("solve", *solve), *foreign]
 
 
-def scored(rows: Sequence[dict[str, Any]], confidence: float = 0.9, status: str = "parsed") -> pl.DataFrame:
+def guesses(arm: str, c: int, n: int, **changed: Any) -> list[dict[str, Any]]:
+    """Rollouts of the leak test of plan A, each with its outcome: `c` right ones of `n`."""
+    row = {"prompt_id": P, "arm": arm, "phase": "search", "plan_id": A if arm == "plan_only" else "", "text": "42",
+           "generator_id": EXECUTOR, "finish_reason": "stop"} | changed  # fmt: skip
+    number = 100_000 * len(arm)
+    return [{**row, "rollout_id": id_of(number + i), "outcome": "correct" if i < c else "incorrect"} for i in range(n)]
+
+
+def scored(
+    rows: Sequence[dict[str, Any]], confidence: float = 0.9, status: str = "parsed",
+    guessed: Sequence[dict[str, Any]] = (),
+) -> pl.DataFrame:  # fmt: skip
     plans = [{"plan_id": id, "prompt_id": P, "status": status, "steps": []} for id in (A, B)]
     plans.append({"plan_id": FOREIGN, "prompt_id": Q, "status": "parsed", "steps": []})
     prompts = frame_of(Prompts, [{"prompt_id": id, "verifier": "math"} for id in (P, Q)])
-    found = run(prompts, frame_of(Plans, plans), frame_of(PassRates, list(rows)),
-                Config(executor=EXECUTOR, confidence=confidence))  # fmt: skip
+    by = {"verifier": "math", "verifier_version": "1"}
+    verdicts = [{"rollout_id": row["rollout_id"], **by, "outcome": row["outcome"]} for row in guessed]
+    rollouts = [{name: value for name, value in row.items() if name != "outcome"} for row in guessed]
+    found = run(prompts, frame_of(Plans, plans), frame_of(PassRates, list(rows)), frame_of(Rollouts, rollouts),
+                frame_of(Verdicts, verdicts), Config(executor=EXECUTOR, confidence=confidence))  # fmt: skip
     PlanScores.validate(found)
     return found
 
 
-def decision(*counts: tuple[int, int], more: Sequence[dict[str, Any]] = (), confidence: float = 0.9) -> str:
-    return str(scored([*trial(*counts), *more], confidence)["decision"].item())
+def decision(*counts: tuple[int, int], guessed: Sequence[dict[str, Any]] = (), confidence: float = 0.9) -> str:
+    return str(scored(trial(*counts), confidence, guessed=guessed)["decision"].item())
 
 
 def test_a_plan_is_read_against_the_fresh_baseline_and_all_placebos_of_its_prompt() -> None:
@@ -120,10 +135,31 @@ def test_the_confidence_decides_how_sure_is_sure() -> None:
 
 def test_a_plan_that_gives_the_answer_away_leaks_only_where_both_guesses_were_measured() -> None:
     tried = ((12, 16), (4, 16), (4, 16))
-    alone = rates("plan_only", 14, 16, A)
-    assert decision(*tried, more=[alone]) == "helps"
-    assert decision(*tried, more=[alone, rates("guess", 2, 16)]) == "leaks"
-    assert decision(*tried, more=[alone, rates("guess", 14, 16)]) == "helps"
+    alone = guesses("plan_only", 14, 16)
+    assert decision(*tried, guessed=alone) == "helps"
+    assert decision(*tried, guessed=[*alone, *guesses("guess", 2, 16)]) == "leaks"
+    assert decision(*tried, guessed=[*alone, *guesses("guess", 14, 16)]) == "helps"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"reasoning": "let me see"}, {"n_completion_tokens": 65}, {"text": "so " * 65}, {"phase": "screen"},
+        {"generator_id": id_of(21)},
+    ],
+)  # fmt: skip
+def test_what_is_no_guess_of_the_executor_counts_on_neither_side(changed: dict[str, Any]) -> None:
+    guessed = [*guesses("plan_only", 14, 16), *guesses("guess", 2, 16, **changed)]
+    pass_rates = [*trial((12, 16), (4, 16), (4, 16)), rates("plan_only", 14, 16, A), rates("guess", 2, 16)]
+    row = scored(pass_rates, guessed=guessed).row(0, named=True)
+    assert (row["n_plan_only"], row["c_plan_only"], row["n_guess"], row["leak"]) == (16, 14, 0, None)
+
+
+def test_replies_that_are_no_guesses_are_told_of() -> None:
+    replies = [*guesses("plan_only", 1, 2), *guesses("guess", 0, 3, reasoning="let me see")]
+    rollouts = frame_of(Rollouts, [{name: row[name] for name in row if name != "outcome"} for row in replies])
+    assert told(rollouts, EXECUTOR, 64).startswith("plans.leak_test: 3 of 5 tries at an answer without reasoning came")
+    assert told(rollouts, id_of(21), 64) == told(rollouts.head(2), EXECUTOR, 64) == ""
 
 
 def test_the_probability_is_that_of_the_closed_form() -> None:
@@ -201,7 +237,7 @@ def test_shrunk_uplifts_are_nearer_to_the_truth() -> None:
     rows = [rates("execute", int(c), 16, id, id_of(i)) for i, id, c in ids]
     rows += [rates("solve", 8, 16, prompt=id_of(i)) for i in range(200)]
     frames = frame_of(Prompts, prompts), frame_of(Plans, plans), frame_of(PassRates, rows)
-    found = run(*frames, Config(executor=EXECUTOR, confidence=0.9))
+    found = run(*frames, Rollouts.create_empty(), Verdicts.create_empty(), Config(executor=EXECUTOR, confidence=0.9))
     wanted = truth.ravel() - 0.5
     errors = {name: float(((found[name].to_numpy() - wanted) ** 2).mean()) for name in ("uplift", "shrunk")}
     assert errors["shrunk"] < 0.8 * errors["uplift"]

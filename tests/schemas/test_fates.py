@@ -134,6 +134,16 @@ def test_a_plan_that_people_discarded_is_excluded() -> None:
     assert found[PLAN] == ("excluded", "adjudicated", "discard")
 
 
+@pytest.mark.parametrize("verdict", ["keep", "undecided"])
+def test_a_plan_that_people_do_not_rule_out_stays(verdict: str) -> None:
+    assert _fates({Adjudicated: [{"plan_id": PLAN, "verdict": verdict}]})[PLAN] == EXPORTED
+
+
+def test_an_edit_is_shown_nowhere_where_plans_are_not_tried() -> None:
+    edit = {**A_PLAN, "plan_id": _id(21), "rollout_id": None, "origin": "person", "parent_plan_id": PLAN}
+    assert _fates({Plans: [A_PLAN, edit], Examples: []})[_id(21)] == ("excluded", "examples", "not_shown")
+
+
 def test_a_plan_that_no_example_shows_is_excluded() -> None:
     assert _fates({Examples: [{**EXAMPLE, "plan_id": ""}]})[PLAN] == ("excluded", "examples", "not_shown")
 
@@ -205,6 +215,59 @@ def test_a_plan_that_helps_less_than_another_is_excluded_and_of_equals_the_small
         found = _tried({**changes, PlanScores: [{**SCORE, "plan_id": other, "uplift": uplift}, SCORE]})
         assert found[other] == found[again] == ("excluded", "plan_scores", "not_best")
         assert found[PLAN] == EXPORTED
+
+
+@pytest.mark.parametrize("verdict", ["discard", "fix"])
+def test_a_plan_that_people_rule_out_gives_way_to_the_next(verdict: str) -> None:
+    other, again = _id(21), _id(54)
+    found = _tried(
+        {
+            Plans: [A_PLAN, {**A_PLAN, "plan_id": other, "rollout_id": None}],
+            PlanScores: [SCORE, {**SCORE, "plan_id": other, "uplift": 0.2}],
+            Choices: [PLAN_CHOICE, {**PLAN_CHOICE, "id": other}, {**CHOICE, "id": again}],
+            Rollouts: [*TRIED[Rollouts], {**TRIAL, "rollout_id": again, "plan_id": other}],
+            Verdicts: [*TRIED[Verdicts], {**CORRECT, "rollout_id": again}],
+            Adjudicated: [{"plan_id": PLAN, "verdict": verdict}],
+            Examples: [],
+        }
+    )
+    assert found[PLAN] == found[WRITER] == found[X] == ("excluded", "adjudicated", verdict)
+    assert found[other] == found[again] == found[P] == ("pending", "examples", None)
+
+
+def test_a_plan_that_does_not_help_is_excluded_by_its_results_whatever_people_say() -> None:
+    judged = [{"plan_id": PLAN, "verdict": "discard"}]
+    found = _tried({PlanScores: [{**SCORE, "decision": "hurts"}], Adjudicated: judged, Choices: [], Examples: []})
+    assert found[X] == ("excluded", "plan_scores", "hurts")
+
+
+def test_a_prompt_whose_every_helping_plan_people_rule_out_says_so_unless_an_edit_is_to_be_tried() -> None:
+    judged, edit = [{"plan_id": PLAN, "verdict": "fix"}], {**A_PLAN, "plan_id": _id(21), "rollout_id": None}
+    ruled_out: dict[Any, Any] = {Adjudicated: judged, Choices: [PLAN_CHOICE], Examples: []}
+    assert _tried(ruled_out)[P] == ("excluded", "adjudicated", "no_plan_stands")
+    found = _tried({**ruled_out, Plans: [A_PLAN, {**edit, "origin": "person", "parent_plan_id": PLAN}]})
+    assert found[P] == found[_id(21)] == ("pending", "choices", None)
+    assert found[PLAN] == ("excluded", "adjudicated", "fix")
+
+
+def test_an_edit_that_was_taken_back_is_missing_and_so_is_what_its_rollouts_carry_out() -> None:
+    edit, again = {**A_PLAN, "plan_id": _id(21), "rollout_id": None, "origin": "person", "status": "missing"}, _id(54)
+    found = _tried(
+        {
+            Plans: [A_PLAN, edit],
+            Rollouts: [*TRIED[Rollouts], {**TRIAL, "rollout_id": again, "plan_id": _id(21)}],
+            Verdicts: [*TRIED[Verdicts], {**CORRECT, "rollout_id": again}],
+        }
+    )
+    assert found[_id(21)] == found[again] == ("excluded", "plans", "missing")
+
+
+def test_the_leak_test_is_evidence() -> None:
+    arms = {_id(60): "plan_only", _id(61): "guess"}
+    guessed = [{**TRIAL, "rollout_id": id, "arm": arm} for id, arm in arms.items()]
+    judged = [{**CORRECT, "rollout_id": id} for id in arms]
+    found = _tried({Rollouts: [*TRIED[Rollouts], *guessed], Verdicts: [*TRIED[Verdicts], *judged]})
+    assert found[_id(60)] == found[_id(61)] == ("excluded", "choices", "evidence_only")
 
 
 def test_a_prompt_without_a_plan_that_can_be_read_says_so() -> None:
