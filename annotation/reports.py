@@ -57,16 +57,16 @@ class Pushed:
 
 @dataclass
 class Pulled:
-    """What a pull did, and where annotation stands; counts of answers are of those to single questions."""
+    """What a pull did; counts of answers are of those to single questions."""
 
     places: list[Place]
     n_new: int = 0
     n_changed: int = 0
     n_withdrawn: int = 0
     n_unknown: int = 0
+    n_owed: int = 0
+    """Records that this pull queued for the adjudicator."""
     unreadable: dict[str, str] = field(default_factory=dict)
-    decided: dict[str, int] = field(default_factory=dict)
-    n_for_adjudicator: int = 0
 
     def take(self, new: pl.DataFrame, *, n_unknown: int) -> None:
         """Count new rows of annotations, and records on the server that the queue does not know."""
@@ -76,26 +76,11 @@ class Pulled:
         self.n_changed = new.height - self.n_withdrawn - self.n_new
         self.n_unknown = n_unknown
 
-    def decide(self, adjudicated: pl.DataFrame, queue: pl.DataFrame) -> None:
-        """Count how plans were decided, and the open ones that wait for the adjudicator."""
-        self.decided = dict(adjudicated.group_by("how").len().sort("how").rows())
-        sent_up = queue.filter(kind="adjudication").select(plan_id=pl.col("plan_ids").list.first())
-        self.n_for_adjudicator = adjudicated.filter(how="open").join(sent_up, on="plan_id", how="semi").height
-
-    @property
-    def n_open(self) -> int:
-        """Plans that are not decided."""
-        return self.decided.get("open", 0)
-
     def lines(self) -> list[str]:
         """What people are told."""
         said = [f"answers: {self.n_new:,} new, {self.n_changed:,} changed, {self.n_withdrawn:,} withdrawn"]
-        how = ", ".join(f"{n:,} {how}" for how, n in self.decided.items())
-        said.append(f"plans: {how}")
-        if self.n_for_adjudicator:
-            said.append(
-                f"{self.n_for_adjudicator:,} plans wait for the adjudicator: `coldstart annotate push` sends them"
-            )
+        if self.n_owed:
+            said.append(f"{self.n_owed:,} more plans are for the adjudicator: `coldstart annotate push` sends them")
         if self.n_unknown:
             said.append(f"{self.n_unknown:,} records on the server are not in this run's queue: they were left alone")
         said += [f"not read: {where}: {why}" for where, why in list(self.unreadable.items())[:MAX_NAMED]]

@@ -91,12 +91,11 @@ def pull(run: Run, recipe: Recipe) -> Pulled:
     pulled = Pulled(places)
     if activity != ((run.manifest(Annotations) or {}).get("config") or {}).get("last_activity"):
         _take(run, recipe, connection, activity, pulled)
-    queue, annotations = run.read(Queue), run.read(Annotations)
     config = adjudicate.Config(min_submitted=recipe.annotate.min_submitted)
-    if (owed := adjudicate.to_adjudicate(queue, annotations, config)).height:
+    owed = adjudicate.to_adjudicate(run.read(Queue), run.read(Annotations), config)
+    if owed.height:
         store.append(run, Queue, owed, Provenance(adjudicate.__name__))
-    decided = adjudicate.run(pl.concat([queue, owed]), annotations, run.read(Plans), config)
-    pulled.decide(decided, pl.concat([queue, owed]))
+    pulled.n_owed = owed.height
     return pulled
 
 

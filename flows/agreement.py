@@ -55,10 +55,10 @@ def agreement(input: str, output: str, confidence: float, resamples: int, judge_
     if rows.is_empty():
         raise SchemaError(f"{input}: none of the {frame.height} rows is a submitted answer with a value")
     write_counted(rows, output, "reading")
-    _tell(rows, confidence)
+    tell(rows, confidence)
 
 
-def _tell(rows: "pl.DataFrame", confidence: float) -> None:
+def tell(rows: "pl.DataFrame", confidence: float = 0.95) -> None:
     """Say what each question came to, and each judge on it; then show the annotators."""
     import polars as pl
 

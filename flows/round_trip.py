@@ -9,6 +9,7 @@ import click
 from flows.annotate import annotate
 
 if TYPE_CHECKING:
+    from annotation.standing import Standing
     from pipeline.store import Run
     from schemas.recipe import Recipe
 
@@ -53,12 +54,50 @@ def pull(run_url: str, overrides: tuple[str, ...]) -> None:
     queued for the adjudicator: `annotate push` sends them.
     """
     from annotation.round_trip import pull as pull_run
+    from annotation.standing import standing
     from flows.console import say
 
     with _of_run(run_url, overrides) as (run, recipe):
         report = pull_run(run, recipe)
-    for line in report.lines():
+        stands = standing(run, recipe.annotate)
+    for line in [*report.lines(), *_standing_lines(stands, run_url)]:
         say(line)
+
+
+@annotate.command()
+@run_option
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line, for machines.")
+def status(run_url: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """What was asked and decided, how far people agree, and how well each does.
+
+    As of the last `annotate pull`; the server is not asked.
+    """
+    from annotation.standing import standing
+    from flows.agreement import tell
+    from flows.console import say, show_frame
+    from flows.reports import recipe_of
+    from pipeline.store import open_run
+
+    run = open_run(run_url)
+    stands = standing(run, _overridden(recipe_of(run)["recipe"], overrides).annotate)
+    for line in _standing_lines(stands, run_url):
+        say(line, err=as_json)
+    if as_json:
+        show_frame(stands.agreement, as_json=True)
+    else:
+        tell(stands.agreement)
+
+
+def _standing_lines(stands: "Standing", run_url: str) -> list[str]:
+    """What was asked and how plans were decided, and what to do next."""
+    decided = ", ".join(f"{n:,} {how}" for how, n in stands.decided.items() if how != "open") or "none"
+    lines = [f"asked: {stands.n_asked:,} records; plans decided: {decided}; open: {stands.n_open:,}"]
+    if stands.n_for_adjudicator:
+        lines.append(f"{stands.n_for_adjudicator:,} of the open ones wait for the adjudicator")
+    if stands.is_done:
+        lines.append(f"all is decided: `coldstart run RECIPE --run {run_url}` tries edited plans and exports the rest")
+    return lines
 
 
 @contextmanager
