@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from annotation.questions import PLAN, PROMPT, Question
+from annotation.questions import METADATA, PLAN, PROMPT, Question
 from annotation.sync.client import Connection, rg
 from schemas.errors import RecipeError
 
@@ -90,12 +90,19 @@ def _create(connection: Connection, wanted: Wanted) -> str:
                 for name, title in wanted.fields.items()
             ],
             questions=[_question(question) for question in wanted.questions],
+            metadata=[_property(name, kind) for name, kind in METADATA.items()],
             guidelines=wanted.guidelines,
             allow_extra_metadata=True,
             distribution=rg.TaskDistribution(min_submitted=wanted.min_submitted),
         )
         dataset = rg.Dataset(wanted.name, workspace=workspace, settings=settings, client=connection.client)
         return str(dataset.create().id)
+
+
+def _property(name: str, kind: str) -> Any:
+    """The client's form of what records can be filtered and sorted by."""
+    form = rg.TermsMetadataProperty if kind == "terms" else rg.IntegerMetadataProperty
+    return form(name, title=name.replace("_", " "), visible_for_annotators=True)
 
 
 def _question(question: Question) -> Any:
