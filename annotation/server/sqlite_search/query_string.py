@@ -91,6 +91,7 @@ class _Parser:
     def group(self, i: int, end: int, depth: int) -> Node | None:
         """The tree of a part of the text that stands `depth` levels deep."""
         tree = _Tree()
+        _check_depth(depth)
         while i < end:
             char = self._text[i]
             if char == "-":
@@ -109,8 +110,7 @@ class _Parser:
             else:
                 i = self._word(tree, i, end)
             tree.negated = False
-            if depth + tree.depth > MAX_DEPTH:
-                raise TooLarge(f"the query is nested more than {MAX_DEPTH} deep")
+            _check_depth(depth + tree.depth)
         return tree.top
 
     def _parentheses(self, tree: _Tree, i: int, depth: int) -> int:
@@ -182,6 +182,11 @@ class _Parser:
         if self._n_clauses > MAX_CLAUSES:
             raise TooLarge(f"the query has more than {MAX_CLAUSES} words and phrases")
         return part
+
+
+def _check_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise TooLarge(f"the query is nested more than {MAX_DEPTH} deep")
 
 
 def _closing_parentheses(text: str) -> dict[int, int]:

@@ -1,19 +1,39 @@
 """The engine under test: the embedded one, or the server at COLDSTART_SEARCH_URL.
 
-Nothing of the server is imported before a test asks for it: its settings read the environment when they are imported,
-and the project's own pytest may pass here without having the server.
+The Argilla server's settings read the environment when they are imported, so its home is set before. The project's own
+pytest may pass here; it does not have the server, and nothing happens.
 """
 
 import asyncio
+import atexit
 import os
+import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
 URL = os.environ.get("COLDSTART_SEARCH_URL")
 ENGINE = os.environ.get("COLDSTART_SEARCH_ENGINE", "elasticsearch") if URL else "sqlite"
+
+
+def _use_a_home_of_its_own() -> None:
+    """Let the server keep what it stores in a folder that is gone afterwards."""
+    home = tempfile.TemporaryDirectory(prefix="search-contract-", ignore_cleanup_errors=True)
+    atexit.register(home.cleanup)
+    os.environ |= {
+        "ARGILLA_HOME_PATH": home.name,
+        "ARGILLA_DATABASE_URL": f"sqlite+aiosqlite:///{home.name}/argilla.db?check_same_thread=False",
+        "ARGILLA_SQLITE_SEARCH_PATH": f"{home.name}/search.db",
+        "ARGILLA_SEARCH_ENGINE": ENGINE,
+        "ARGILLA_ELASTICSEARCH": URL or "http://127.0.0.1:9",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+
+
+if find_spec("argilla_server"):
+    _use_a_home_of_its_own()
 
 
 class Engine:
@@ -46,19 +66,8 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The server's home, before anything of it is imported."""
-    home = tmp_path_factory.mktemp("argilla")
-    os.environ |= {"ARGILLA_HOME_PATH": str(home), "ARGILLA_SEARCH_ENGINE": ENGINE, "HF_HUB_DISABLE_TELEMETRY": "1"}
-    os.environ["ARGILLA_DATABASE_URL"] = f"sqlite+aiosqlite:///{home}/argilla.db?check_same_thread=False"
-    if URL:
-        os.environ["ARGILLA_ELASTICSEARCH"] = URL
-    return home
-
-
 @pytest.fixture(scope="session")
-def engine(home: Path, loop: asyncio.AbstractEventLoop) -> Iterator[Engine]:
+def engine(loop: asyncio.AbstractEventLoop) -> Iterator[Engine]:
     """The engine under test; its index is shared by all tests, each of which has a dataset of its own."""
     from argilla_server.search_engine import SearchEngine
 

@@ -53,9 +53,7 @@ def test_a_property_made_later_is_known_of_records_indexed_later(engine, dataset
 
 
 def test_vectors_made_later_are_known_of_records_indexed_later(engine, dataset):
-    added = models.VectorSettings(
-        id=models.uuid4(), name="late", dimensions=2, dataset_id=dataset.id, dataset=dataset
-    )
+    added = models.VectorSettings(id=models.uuid4(), name="late", dimensions=2, dataset_id=dataset.id, dataset=dataset)
     engine.configure_index_vectors(added)
     record = models.record(dataset, "red fox")
     record.vectors = [models.Vector(id=models.uuid4(), value=[1.0, 0.0], vector_settings_id=added.id)]

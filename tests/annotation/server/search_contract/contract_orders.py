@@ -1,6 +1,6 @@
 """Sorting, and the order that each user has."""
 
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import models
 import pytest
@@ -112,7 +112,7 @@ def test_each_user_has_a_stable_order_of_all_records(engine, many):
 def test_pages_of_a_user_follow_each_other(engine, many):
     dataset, user = many[0].dataset, models.user()
     pages = [engine.found(dataset, user_id=user.id, offset=i, limit=25) for i in (0, 25, 50)]
-    assert sum(pages, []) == engine.found(dataset, user_id=user.id)
+    assert list(chain(*pages)) == engine.found(dataset, user_id=user.id)
 
 
 @pytest.mark.embedded

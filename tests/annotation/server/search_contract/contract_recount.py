@@ -1,4 +1,4 @@
-"""A thousand drawn searches find what a recount over all records finds: totals, sets, and the order where there is one."""
+"""A thousand drawn searches find what a recount over all records finds: totals, sets, and order where there is one."""
 
 import random
 

@@ -104,4 +104,4 @@ def test_a_vector_of_other_dimensions_is_an_error(nearest):
 
 @pytest.mark.embedded
 def test_a_vector_without_a_direction_is_no_error(nearest):
-    assert len(nearest(value=direction(0, 0) [:-1] + [1e-30])[0]) == 4
+    assert len(nearest(value=[*direction(0, 0)[:-1], 1e-30])[0]) == 4

@@ -21,8 +21,44 @@ from argilla_server.search_engine import (
 from recount import Plain, split
 
 VOCABULARY = [
-    *"red blue green teal fox hen otter whale plan step check count solve proof lemma prime digit carry sum".split(),
-    *"planet stepped checks counter solver proofs primes digits summer 7 42 1000 漢 字 数".split(),
+    *[
+        "red",
+        "blue",
+        "green",
+        "teal",
+        "fox",
+        "hen",
+        "otter",
+        "whale",
+        "plan",
+        "step",
+        "check",
+        "count",
+        "solve",
+        "proof",
+        "lemma",
+        "prime",
+        "digit",
+        "carry",
+        "sum",
+    ],
+    *[
+        "planet",
+        "stepped",
+        "checks",
+        "counter",
+        "solver",
+        "proofs",
+        "primes",
+        "digits",
+        "summer",
+        "7",
+        "42",
+        "1000",
+        "漢",
+        "字",
+        "数",
+    ],
 ]
 SOURCES, VERDICTS, TOPICS = ["web", "book", "exam"], ["keep", "fix", "discard"], ["algebra", "graphs", "sets"]
 STATUSES = ["pending", "draft", "submitted", "discarded"]
@@ -35,7 +71,9 @@ Key = Callable[[Plain], Any]
 
 def text(draw: random.Random) -> str:
     """Some words with a sign here and there."""
-    return " ".join(draw.choice(VOCABULARY) + draw.choice(["", "", "", ",", "!", " -"]) for _ in range(draw.randint(0, 12)))
+    return " ".join(
+        draw.choice(VOCABULARY) + draw.choice(["", "", "", ",", "!", " -"]) for _ in range(draw.randint(0, 12))
+    )
 
 
 def record(draw: random.Random, dataset: Dataset, users: Sequence[User]) -> Record:
@@ -79,7 +117,9 @@ def plain(of: Record) -> Plain:
     )
 
 
-def filters(draw: random.Random, records: Sequence[Plain], users: Sequence[User]) -> tuple[Any, Callable[[Plain], bool]]:
+def filters(
+    draw: random.Random, records: Sequence[Plain], users: Sequence[User]
+) -> tuple[Any, Callable[[Plain], bool]]:
     """One to three filters that all have to be met."""
     found = [_filter(draw, records, users) for _ in range(draw.randint(1, 3))]
     return AndFilter([each for each, _ in found]), lambda record: all(meets(record) for _, meets in found)
@@ -105,7 +145,9 @@ def in_order(records: Sequence[Plain], keys: Sequence[tuple[Key, bool]]) -> list
     return [[key(record) for key, _ in keys] for record in ordered]
 
 
-def _filter(draw: random.Random, records: Sequence[Plain], users: Sequence[User]) -> tuple[Any, Callable[[Plain], bool]]:
+def _filter(
+    draw: random.Random, records: Sequence[Plain], users: Sequence[User]
+) -> tuple[Any, Callable[[Plain], bool]]:
     kind = draw.choice([_of_record, _of_metadata, _of_suggestion, _of_quality, _of_label, None])
     if kind is None:
         return _status_filter(draw, users)

@@ -121,7 +121,9 @@ def _either(a: Meets, b: Meets) -> Meets:
 
 
 def _has(where: str | None, asked: Callable[[list[str]], bool]) -> Meets:
-    return lambda record: any(asked(words) for name, words in record.texts.items() if where in (None, name.split("/")[0]))
+    return lambda record: any(
+        asked(words) for name, words in record.texts.items() if where in (None, name.split("/")[0])
+    )
 
 
 def _runs(words: list[str], n: int) -> Iterator[list[str]]:
