@@ -1,5 +1,6 @@
 """Addresses of the annotation server: free ports, what this machine calls them, and whether something answers."""
 
+import errno
 import http.client
 import socket
 from urllib.parse import urlsplit
@@ -36,9 +37,11 @@ def _bound(host: str, port: int) -> socket.socket:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(address)
     except OSError as error:
+        is_taken = error.errno == errno.EADDRINUSE
+        mend = "stop what listens there, or give another --port (0: any that is free)"
         raise RecipeError(
-            f"--host {host} --port {port}: the annotation server cannot listen there ({error.strerror}); stop what "
-            "does, or give another with --port (0: any that is free)"
+            f"--host {host} --port {port}: the annotation server cannot listen there ({error.strerror}); "
+            f"{mend if is_taken else 'wanted an address of this machine, and a port that may be used'}"
         ) from None
     return one
 

@@ -64,7 +64,7 @@ def search_engine(url: str) -> str:
             version = json.load(response)["version"]
             return "opensearch" if version.get("distribution") == "opensearch" else "elasticsearch"
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        got = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else str(error)
+        got = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", error)
         raise BackendError(
             f"--search {without_secret(url)}: no Elasticsearch or OpenSearch answers there ({got}); start it, mend the "
             "URL (a user and password go before the host: http://USER:PASSWORD@HOST), or leave --search away: the "

@@ -6,8 +6,9 @@ statuses may be lost, and its index is written after its database.
 
 import json
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from argilla_server.enums import DatasetStatus, RecordStatus, ResponseStatus
 from argilla_server.models import Dataset, Record, Response, Suggestion, User, Workspace, WorkspaceUser
 from argilla_server.search_engine import SearchEngine
 from argilla_server.settings import settings
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -51,12 +52,29 @@ def unfinished(name: str) -> Iterator[None]:
 
 
 def migrate() -> None:
-    """Bring the database to this version's tables; at once where it has them."""
+    """Bring the database to this version's tables; at once where it has them.
+
+    SQLite is set to a write-ahead log, once and for all: readers and the writer then do not wait for each other.
+    """
     script = ScriptDirectory.from_config(alembic.config.Config(ALEMBIC_CONFIG_FILE))
     with sync_engine.connect() as connection:
+        connection.execute(text("PRAGMA journal_mode = WAL"))
         current = MigrationContext.configure(connection).get_current_revision()
     if current != script.get_current_head():
         alembic.config.main(argv=["-c", ALEMBIC_CONFIG_FILE, "upgrade", "head"])
+
+
+def discard_broken_index() -> None:
+    """Take away a file of the embedded search engine that is no database: what it held is made again."""
+    path = Path(os.environ.get("ARGILLA_SQLITE_SEARCH_PATH") or DATA / "search.db")
+    if settings.search_engine != "sqlite" or not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.DatabaseError:
+        for part in path.parent.glob(f"{path.name}*"):
+            part.unlink()
 
 
 async def prepare() -> list[str]:

@@ -20,6 +20,7 @@ from . import (
 
 def main(host: str, port: int) -> None:
     prepare.migrate()
+    prepare.discard_broken_index()
     for line in asyncio.run(prepare.prepare()):
         sys.stdout.write(f"{prepare.SAYS}{line}\n")
     sys.stdout.flush()

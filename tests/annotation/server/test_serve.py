@@ -166,7 +166,7 @@ def test_a_killed_server_leaves_no_process_and_the_next_start_mends_what_it_left
         database.execute("UPDATE records SET status = 'pending'")
     database.close()
     for path in data.glob("search.db*"):
-        path.unlink()
+        path.write_text("torn " * 1000)
 
     again = start_server(data, "--annotators", "3")
     assert again.call("owner", "GET", f"records/{record}")[1]["status"] == "completed"
