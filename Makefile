@@ -27,11 +27,11 @@ demo: setup  ## curate puzzles with the model that comes with the project, and s
 fast: setup  ## the fast tests
 	$(RUN) pytest -q -n auto --dist loadfile -m "not slow and not server and not browser and not gpu"
 
-test: setup  ## fast tests, slow and server tests, doctests, lint, types, import rules
+test: setup  ## fast tests, slow, server and browser tests, doctests, lint, types, import rules
 	$(MAKE) --no-print-directory fast
 	$(MAKE) --no-print-directory lint types
 	$(RUN) pytest -q --doctest-modules schemas pipeline annotation flows
-	$(RUN) pytest -q -m "(slow or server) and not browser and not gpu"
+	$(RUN) pytest -q -m "(slow or server or browser) and not gpu"
 
 lint: setup  ## style and the lock
 	$(RUN) ruff check .

@@ -53,12 +53,20 @@ def command_line_page() -> str:
     context = click.Context(cli, info_name="coldstart", **cli.context_settings)
     about = inspect.cleandoc(cli.help or "")
     lines = ["# The command line", "", "Made by `python -m flows.reference`; do not edit.", "", about, ""]
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
-        assert command is not None
-        text = command.get_help(click.Context(command, parent=context, info_name=name))
-        lines += [f"## coldstart {name}", "", "```text", text, "```", ""]
+    for verb in _verbs(cli, context):
+        lines += [f"## {verb.command_path}", "", "```text", verb.command.get_help(verb), "```", ""]
     return "\n".join(lines)
+
+
+def _verbs(group: click.Group, context: click.Context) -> Iterator[click.Context]:
+    """The context of each verb in order, those of a group after it."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        verb = click.Context(command, parent=context, info_name=name)
+        yield verb
+        if isinstance(command, click.Group):
+            yield from _verbs(command, verb)
 
 
 def recipe_page() -> str:
