@@ -126,6 +126,15 @@ def test_a_stronger_model_and_guesses_are_allowed_for(live: Resolved) -> None:
     assert asked["target", "guess"] == (0, 800)
 
 
+@pytest.mark.parametrize("leak_test", ["none", "people", "all"])
+def test_the_leak_test_of_all_plans_is_allowed_for(live: Resolved, leak_test: str) -> None:
+    rows = expected(pilot(n_sampled=0), with_settings(f'plans.leak_test="{leak_test}"'))
+    most = {row["arm"]: row["n_rollouts_high"] for row in rows.filter(role="executor").iter_rows(named=True)}
+    plans = live.recipe.plans
+    asked = {"plan_only": 100 * plans.n * plans.samples, "guess": 100 * plans.samples} if leak_test == "all" else {}
+    assert {arm: n for arm, n in most.items() if arm in ("plan_only", "guess")} == asked
+
+
 def test_what_an_estimate_leaves_aside_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "recipe.json").write_text('{"run_id": "1", "identity": {}, "recipe": {}}')
     show_estimate(pilot(SOLVE), with_settings("band.correct_verifiers=true", f"reuse=['{tmp_path}']"))
