@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.card_annotation import annotation_section
 from pipeline.card_contamination import contamination_section
 from pipeline.card_difficulty import band_told, difficulty_section
 from pipeline.error_rates import FALSE_NEGATIVE, FALSE_POSITIVE
@@ -53,6 +54,7 @@ def render_card(evidence: Evidence, examples: pl.DataFrame, pictures: Sequence[P
         *section("Funnel", table(evidence.funnel, code=("detail",))),
         *difficulty_section(evidence, pictures, figures),
         *_plans(evidence.trials),
+        *annotation_section(evidence, examples),
         *section("Sources", table(evidence.sources, code=("source", "revision", "license"))),
         *section("Models", *_counted(evidence), table(evidence.models, code=("model",))),
         *section("Verdicts", table(evidence.verdicts, code=("verifier", "version", "reason"))),

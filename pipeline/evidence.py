@@ -79,6 +79,8 @@ class Evidence:
     """How far they agree with labels and with each other: the columns of `agreement`."""
     suspects: pl.DataFrame
     """reason, n_prompts, n_examples: prompts whose key is suspect, and the examples of them."""
+    annotation: pl.DataFrame
+    """verdict, how, n_plans, agreement (mean): what people decided about plans; empty where nobody was asked."""
     contamination: Contamination
     """Which benchmarks the run was compared with, and what the rules found and miss."""
 
@@ -110,6 +112,7 @@ def evidence_of(tables: Tables, settings: Mapping[str, Any], manifests: Sequence
         errors=known_answer_rates(_audits(tables, settings)),
         agreement=agreement(tables["audits"]),
         suspects=_suspects(tables["suspects"], tables["examples"]),
+        annotation=_annotation(tables["adjudicated"]),
         contamination=_contamination(tables),
     )
 
@@ -194,6 +197,12 @@ def _contamination(tables: Tables) -> Contamination:
 def _decisions(bands: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:
     counted = _counted(bands, examples, "decision", "reason")
     return counted.cast({"decision": pl.String, "reason": pl.String})
+
+
+def _annotation(adjudicated: pl.DataFrame) -> pl.DataFrame:
+    by = ["verdict", "how"]
+    decided = adjudicated.group_by(by).agg(n_plans=pl.len(), agreement=pl.col("agreement").mean().round(2))
+    return decided.sort(by).cast(dict.fromkeys(by, pl.String))
 
 
 def _by_models(bands: pl.DataFrame) -> pl.DataFrame:
