@@ -107,7 +107,8 @@ def _matching(connection: sqlite3.Connection, index: Index, asked: Asked) -> _Ma
     if asked.filter is not None:
         conditions.append(condition(asked.filter, index.number))
     where = joined(conditions, " AND ", NOWHERE)
-    tables = f"{index.texts} JOIN documents d ON d.id = {index.texts}.rowid" if match else "documents d"
+    # CROSS JOIN keeps SQLite from asking the full-text index anew for each document
+    tables = f"{index.texts} CROSS JOIN documents d ON d.id = {index.texts}.rowid" if match else "documents d"
     return _Matching(Sql(f"FROM {tables} WHERE {where.text}", where.values), f"{index.texts}.rank" if match else None)
 
 
