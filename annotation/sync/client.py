@@ -18,6 +18,9 @@ from schemas.errors import BackendError, RecipeError
 TIMEOUT_S = 300
 """A full batch of records takes the server up to half a minute on a small machine."""
 
+LIMITS = httpx.Limits(max_keepalive_connections=0)
+"""Each connection is closed with its answer: requests are few and large, and nobody has to close the client."""
+
 MAX_TOLD = 500
 
 
@@ -31,7 +34,7 @@ class Connection:
     def __init__(self, address: Address) -> None:
         self.url = address.url
         with self.explained():
-            self.client = rg.Argilla(address.url, address.api_key, timeout=TIMEOUT_S, retries=2)
+            self.client = rg.Argilla(address.url, address.api_key, timeout=TIMEOUT_S, retries=2, limits=LIMITS)
 
     def workspace(self, name: str) -> rg.Workspace:
         """A workspace that this account may use; RecipeError where there is none of the name."""
