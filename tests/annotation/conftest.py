@@ -15,12 +15,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-CODE = (
-    "import sys; from flows.annotate import annotate; from flows.endings import end_with;"
-    "end_with(lambda: annotate(sys.argv[1:], 'coldstart annotate', standalone_mode=False))"
-)
-SERVE = [sys.executable, "-c", CODE, "serve"]
+SERVE = [str(Path(sys.executable).parent / "coldstart"), "annotate", "serve"]
 
 
 @dataclass
@@ -84,7 +79,7 @@ def start_server(server_environment: Path) -> Iterator[StartServer]:
     started: list[subprocess.Popen[str]] = []
 
     def start(data: Path, *arguments: str) -> AnnotationServer:
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "COLDSTART_ANNOTATION_PYTHON": str(server_environment)}
+        environment = os.environ | {"COLDSTART_ANNOTATION_PYTHON": str(server_environment)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         command = [*SERVE, "--data", str(data), "--port", "0", *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -93,6 +88,8 @@ def start_server(server_environment: Path) -> Iterator[StartServer]:
         for line in process.stdout:
             if line.startswith("Ctrl-C"):
                 break
+        else:
+            pytest.fail(f"the annotation server did not start; its logs are in {data / 'logs'}")
         found = json.loads((data / "accounts.json").read_text())
         return AnnotationServer(found["url"], data, {user["username"]: user for user in found["users"]}, process)
 

@@ -1,7 +1,9 @@
 """Accounts and their secrets: made once, kept, private."""
 
+import fcntl
 import json
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,16 @@ def test_a_log_that_grew_is_set_aside_while_it_is_written(tmp_path: Path) -> Non
         log.flush()
         assert data.log("web").read_text() == "next"
         assert data.log("web").with_name("web.log.1").stat().st_size == 11 * 1024**2
+
+
+def test_a_start_waits_for_the_processes_of_a_killed_server(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with held(tmp_path / "data", URL, print):
+        pass
+    leftover = (tmp_path / "data" / "processes.lock").open("w")
+    fcntl.flock(leftover, fcntl.LOCK_EX)
+    timer = threading.Timer(0.2, leftover.close)
+    timer.start()
+    with held(tmp_path / "data", URL, lines.append):
+        assert lines == ["an earlier server on this folder was killed; waiting for its processes to end"]
+    timer.join()

@@ -23,20 +23,14 @@ else:
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
-ROOT = Path(__file__).resolve().parents[3]
-
 
 @pytest.fixture
 def serve(server_environment: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `annotate serve` to its end, which is an error."""
-    code = (
-        "import sys; from flows.annotate import annotate; from flows.endings import end_with;"
-        "end_with(lambda: annotate(['serve', *sys.argv[1:]], 'coldstart annotate', standalone_mode=False))"
-    )
 
     def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        variables = {"PYTHONPATH": str(ROOT), "COLDSTART_ANNOTATION_PYTHON": str(server_environment)} | environment
-        command = [sys.executable, "-c", code, *map(str, arguments)]
+        variables = {"COLDSTART_ANNOTATION_PYTHON": str(server_environment)} | environment
+        command = [Path(sys.executable).parent / "coldstart", "annotate", "serve", *map(str, arguments)]
         return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=120)
 
     return run
