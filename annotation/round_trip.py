@@ -40,23 +40,30 @@ ADJUDICATION = "adjudication"
 
 
 def push(run: Run, recipe: Recipe, progress: Progress = lambda n: None) -> Pushed:
-    """Choose what people are asked, as the budget allows, and send what the server does not have yet."""
+    """Choose what people are asked, as the budget allows, and send what the server does not have yet.
+
+    The queue grows only once the server is known to take it: a refusal leaves the run as it was.
+    """
     guidelines = load_guidelines(recipe.annotate.guidelines)
-    queue = choose(run, recipe, guidelines)
+    queue, made_by = choose(run, recipe, guidelines)
     is_for_adjudicator = pl.col("kind") == ADJUDICATION
     asked = queue.filter((pl.col("guideline_version") == guidelines.version) | is_for_adjudicator)
     if asked.is_empty():
         raise RecipeError(_nothing_to_ask(run, recipe))
     connection = Connection(address(recipe.annotate.accounts))
+    parts = [
+        (ensure_dataset(connection, wanted), wanted, rows)
+        for wanted, rows in (
+            (_wanted(recipe, guidelines), asked.filter(~is_for_adjudicator)),
+            (_wanted_of_adjudicator(recipe, guidelines), asked.filter(is_for_adjudicator)),
+        )
+        if rows.height
+    ]
+    if queue.height != run.keys(Queue).height:
+        store.publish(run, Queue, queue, made_by)
     evidence = Evidence(*(run.read(table) for table in (Prompts, Plans, PlanScores, Rollouts, Verdicts)))
     pushed = Pushed(dict(asked.group_by("reason").len().sort("reason").rows()))
-    for wanted, rows in (
-        (_wanted(recipe, guidelines), asked.filter(~is_for_adjudicator)),
-        (_wanted_of_adjudicator(recipe, guidelines), asked.filter(is_for_adjudicator)),
-    ):
-        if rows.is_empty():
-            continue
-        dataset_id = ensure_dataset(connection, wanted)
+    for dataset_id, wanted, rows in parts:
         said = _said(run, rows) if wanted.fields is ADJUDICATION_FIELDS else None
         shown = records(rows, evidence, said)
         suggested = question_ids(connection, dataset_id)[VERDICT] if recipe.annotate.suggestions else None
@@ -67,20 +74,17 @@ def push(run: Run, recipe: Recipe, progress: Progress = lambda n: None) -> Pushe
     return pushed
 
 
-def choose(run: Run, recipe: Recipe, guidelines: Guidelines) -> pl.DataFrame:
-    """The run's queue as the budget allows it now; it is published where that adds to it."""
+def choose(run: Run, recipe: Recipe, guidelines: Guidelines) -> tuple[pl.DataFrame, Provenance]:
+    """The run's queue as the budget allows it now, and what it was made from."""
     gold_path = recipe.annotate.gold
     known = set(run.keys(Plans)["plan_id"])
     gold = read_gold(Path(recipe.data) / gold_path, known) if gold_path else ()
     config = enqueue.config_of(recipe.annotate, guidelines.version, gold)
-    before = run.read(Queue)
     chosen: Callable[..., pl.DataFrame] = enqueue.run
     queue = chosen(*(run.read(table) for table in enqueue.READS), config)
-    if queue.height != before.height:
-        inputs = {table_name(table): store.digest(run.manifest(table)) for table in enqueue.READS if table is not Queue}
-        source = runner.source_digest(enqueue)
-        store.publish(run, Queue, queue, Provenance(enqueue.__name__, config.model_dump(mode="json"), inputs, source))
-    return queue
+    inputs = {table_name(table): store.digest(run.manifest(table)) for table in enqueue.READS if table is not Queue}
+    source = runner.source_digest(enqueue)
+    return queue, Provenance(enqueue.__name__, config.model_dump(mode="json"), inputs, source)
 
 
 def pull(run: Run, recipe: Recipe) -> Pulled:

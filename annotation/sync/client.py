@@ -46,7 +46,8 @@ class Connection:
         may_use = ", ".join(sorted(found)) or "none"
         raise RecipeError(
             f"{self.url}: {me.username} (role {me.role.value}) has no workspace {name!r}; it may use: {may_use}. Use "
-            "the key of an owner, create the workspace, or set annotate.workspace"
+            "the key of an owner, create the workspace, or name another in annotate.workspace or "
+            "annotate.adjudication_workspace"
         )
 
     def account_ids(self, names: Collection[str]) -> frozenset[str]:
