@@ -64,6 +64,7 @@ class Launch:
                 "PYTHONUNBUFFERED": "1",
                 "ARGILLA_HOME_PATH": str(self.data.path),
                 "ARGILLA_DATABASE_URL": f"sqlite+aiosqlite:///{self.data.path}/argilla.db?check_same_thread=False",
+                "ARGILLA_DATABASE_SQLITE_TIMEOUT": "30",
                 "ARGILLA_BASE_URL": "/",
                 "ARGILLA_SEARCH_ENGINE": self.engine,
                 "ARGILLA_SQLITE_SEARCH_PATH": str(self.data.path / "search.db"),

@@ -58,7 +58,7 @@ class Server:
         now = time.monotonic()
         self._restarted = [*(at for at in self._restarted if at > now - RESTARTS_S), now]
         if len(self._restarted) > MAX_RESTARTS:
-            raise _ended(process, "ends again and again")
+            raise self._ended(process, "ends again and again")
         tell(f"the server's {process.name} process ended and is started again; its log: {process.log}")
         process.kill()
         self._processes[process.name] = self._launch.process(process.name)
@@ -98,7 +98,13 @@ class Server:
     def _require_alive(self) -> None:
         for process in self._processes.values():
             if not process.is_alive():
-                raise _ended(process, "did not start")
+                raise self._ended(process, "did not start")
+
+    def _ended(self, process: Process, how: str) -> BackendError:
+        torn = self._launch.python.parent.parent if "ModuleNotFoundError" in process.said() else None
+        mend = f"; the environment {torn} lacks a part: remove it, and the next start makes it again" if torn else ""
+        ending = f"its log ends with{process.last_lines()}\n(its log: {process.log}{mend})"
+        return BackendError(f"the annotation server's {process.name} process {how}; {ending}")
 
 
 @contextmanager
@@ -129,13 +135,6 @@ def serving(settings: Settings, tell: Tell) -> Iterator[Server]:
                 raise
         finally:
             server.stop()
-
-
-def _ended(process: Process, how: str) -> BackendError:
-    return BackendError(
-        f"the annotation server's {process.name} process {how}; its log ends with{process.last_lines()}"
-        f"\n(its log: {process.log})"
-    )
 
 
 @contextmanager
