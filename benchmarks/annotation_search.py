@@ -3,8 +3,8 @@
     PYTHONPATH=annotation/server <server's python> -m benchmarks.annotation_search --records 20000
 
 The Python is the one of the annotation server's environment, and `redis-server` is on the path. A server of its own
-starts on loopback, with everything in a folder that is gone afterwards. The first records go through its API, to see how
-many a second; the others straight into its database, as that would take long, and the index is made by the server's own
+starts on loopback, with everything in a folder that is gone afterwards. The first records go through its API, to see
+how many a second; the others straight into its database, as that would take long, and the index is made by the server's own
 command `search-engine reindex`. Then each list page and search is asked for again and again: of the engine alone, and
 through the API with responses and suggestions, as the web interface does. Medians are printed; what the engine does not
 take of a request is the server's own work, which loads records and writes JSON.

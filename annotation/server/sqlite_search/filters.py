@@ -133,7 +133,8 @@ def _amounts(asked: TermsFilter | RangeFilter) -> Sql:
 
 
 def _number(value: object) -> float | None:
+    text = str(value)
     try:
-        return float(str(value))
+        return None if "_" in text else float(text)
     except ValueError:
         return None

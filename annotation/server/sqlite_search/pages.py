@@ -84,8 +84,6 @@ def most_similar(
 ) -> list[tuple[str, float]]:
     """Matching records with a vector and their scores, the most similar first."""
     matrix = matrices.get(connection, target.settings_id, len(target.value))
-    if matrix.rows.shape[1] != len(target.value):
-        raise ValueError(f"the vectors have {matrix.rows.shape[1]} dimensions; the value given has {len(target.value)}")
     rows = _matching(connection, index, asked).rows
     found = connection.execute(f"SELECT d.id, d.record_id {rows.text}", rows.values).fetchall()
     record_ids = {document: record_id for document, record_id in found if record_id != target.excluded}

@@ -61,11 +61,17 @@ class Store:
     def _prepare(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # records are nobody else's to read
-        connection = self._connection()
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        with connection:
-            prepare(connection)
+        try:
+            connection = self._connection()
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                prepare(connection)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            todo = "stop the server, delete it and run `search-engine reindex`"
+            raise RuntimeError(f"the search index {self.path} is damaged ({error}); {todo}") from error
 
     def _connection(self) -> sqlite3.Connection:
         """The calling thread's own connection."""

@@ -6,11 +6,14 @@ from .documents import instant
 
 EPOCH = datetime(1970, 1, 1)
 
-STEPS = {10: timedelta(days=1), 13: timedelta(hours=1), 16: timedelta(minutes=1), 19: timedelta(seconds=1)}
-"""What a time stands for, by the length of its text without the zone:
-
-`2026-01-31`, `2026-01-31T12`, `...T12:30`, `...T12:30:05`.
-"""
+STEPS = {
+    10: timedelta(days=1),
+    13: timedelta(hours=1),
+    16: timedelta(minutes=1),
+    19: timedelta(seconds=1),
+    23: timedelta(milliseconds=1),
+}
+"""How long a written time lasts, by the length of its text without the zone: `2026-01-31` is a day."""
 
 
 def first_moment(written: object) -> str | None:

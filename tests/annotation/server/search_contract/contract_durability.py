@@ -178,5 +178,11 @@ def test_a_file_of_another_version_is_emptied(opened, dataset, path):
     assert engine.found(dataset) == []
 
 
+def test_a_file_that_is_no_index_says_what_to_do(opened, path):
+    path.write_bytes(b"something else " * 1000)
+    with pytest.raises(RuntimeError, match="delete it and run `search-engine reindex`"):
+        opened().ping()
+
+
 def test_the_file_is_for_its_owner_only(opened, dataset, path):
     assert path.stat().st_mode & 0o777 == 0o600

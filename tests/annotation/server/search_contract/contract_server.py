@@ -139,7 +139,7 @@ def test_reindexing_makes_the_same_index_from_the_database(run, engine, made):
     run(reindex())
     assert sorted(engine.found(dataset, "fox")) == before
     assert len(engine.found(dataset, filter=TermsFilter(ResponseFilterScope(question="verdict"), ["fix"]))) == 1
-    settings = VectorSettings(id=run(_vector_settings_id(made)), name="embedding", dataset_id=dataset.id)
+    settings = VectorSettings(id=run(_vector_settings_id(made)), name="embedding", dimensions=2, dataset_id=dataset.id)
     assert engine.similarity_search(dataset, settings, value=[1.0, 0.0], max_results=9).total == 3
 
 

@@ -97,9 +97,10 @@ def test_a_record_without_the_vector_is_an_error(engine, dataset):
         engine.similarity_search(dataset, dataset.vectors_settings[0], record=models.record(dataset, "x"))
 
 
-def test_a_vector_of_other_dimensions_is_an_error(nearest):
+def test_a_vector_of_other_dimensions_is_an_error_and_the_next_search_is_not(nearest):
     with pytest.raises(Exception, match="dimension"):
         nearest(value=[1.0, 0.0])
+    assert nearest(value=direction(1, 0))[0] == [0, 1, 2, 3]
 
 
 @pytest.mark.embedded
