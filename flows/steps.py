@@ -1,35 +1,29 @@
 """The order of the stages: what the command line and the Prefect flow both walk through.
 
 `steps` yields one `Step` at a time; whoever drives it runs the step's pieces (in any order, also in parallel) and
-then asks for the next. The sampling loop is in here: rounds of generate, verify and rate until nothing is owed. What
-people answered since the last time comes in by `plans` (their edits, which are tried as any plan is) and `adjudicate`.
+then asks for the next. The sampling loop is in here: rounds of generate, verify and rate until nothing is owed.
 """
 
 from collections.abc import Iterator
-from typing import Literal
 
 import polars as pl
 
-from annotation import adjudicate
 from flows.console import say
-from flows.decontamination import outputs_decontaminated, prompts_decontaminated
-from flows.judgements import judgements_owed, known_judgements_owed, wanted_judgements
-from flows.row_wise import Step, Wanted, batch, generate_owed, owed_of, verify_owed
+from flows.decontamination import prompts_decontaminated
+from flows.judgements import known_judgements_owed, wanted_judgements
+from flows.plan_steps import chosen, recorded_plans, tried_plans, wanted_of_plans
+from flows.row_wise import Step, Wanted, batch, generate_owed, owed_of
+from flows.verdicts import verdicts_owed
 from pipeline import (
     assemble,
     bands,
-    choices,
     collect,
     generate,
     guesses,
-    leaks,
-    planning,
-    plans,
     plugins,
     rate,
     runner,
     sampling,
-    score,
     screen,
     store,
     verify,
@@ -40,21 +34,18 @@ from pipeline.judging import JUDGE
 from pipeline.pass_rates.corrected_band import verifier_errors
 from pipeline.pass_rates.operating import warnings_of
 from pipeline.pass_rates.stopping import Rule
-from pipeline.resolve import RECORDED, Model, Resolved
+from pipeline.resolve import Resolved
 from pipeline.spending import Spending, spending_of
 from pipeline.store import Run
 from schemas.errors import RecipeError
-from schemas.recipe import Export, Recipe
+from schemas.recipe import Export
 from schemas.recipe_file import Origin
 from schemas.tables import (
     Audits,
     Bands,
-    Choices,
     Examples,
     PassRates,
-    Plans,
     Prompts,
-    Queue,
     Rollouts,
     Screened,
     Verdicts,
@@ -92,12 +83,10 @@ def steps(run: Run, resolved: Resolved, *, limit: int | None = None) -> Iterator
     yield from known_judgements_owed(run, resolved, spending)
     yield from _bands(run, resolved, rule, spending)
     if resolved.tries_plans():
-        yield from _tried_plans(run, resolved, rule, spending)
+        yield from tried_plans(run, resolved, rule, spending)
     else:
-        yield from _recorded_plans(run, resolved, spending)
-    if run.keys(Queue).height:
-        yield batch(run, adjudicate, adjudicate.Config(min_submitted=recipe.annotate.min_submitted))
-    yield from _chosen(run, recipe, "execute" if resolved.tries_plans() else "solve")
+        yield from recorded_plans(run, resolved, spending)
+    yield from chosen(run, recipe, "execute" if resolved.tries_plans() else "solve")
     yield batch(run, assemble, recipe.assemble)
     for table in (Rollouts, Verdicts):
         store.seal(run, table)
@@ -120,11 +109,7 @@ def wanted_rollouts(run: Run, resolved: Resolved) -> pl.DataFrame:
     """The rollout_id of every sample that the recipe wants, judging by the tables as they are now."""
     wanted = [one.samples for one in _wanted_solves(run, resolved, _rule(run, resolved))]
     wanted.append(_wanted_guesses(run, resolved).samples)
-    if resolved.tries_plans():
-        wanted += [_wanted_strategies(run, resolved), _wanted_plans(run, resolved), _wanted_trials(run, resolved)]
-    elif planner := resolved.models.get("planner"):
-        wanted += [_wanted_recorded_plans(run, planner)]
-    wanted += wanted_judgements(run, resolved)
+    wanted += [*wanted_of_plans(run, resolved), *wanted_judgements(run, resolved)]
     return pl.concat(frame.select("rollout_id") for frame in wanted)
 
 
@@ -157,7 +142,7 @@ def _sampling_loop(run: Run, resolved: Resolved, rule: Rule, spending: Spending,
     while True:
         for wanted in _wanted_solves(run, resolved, rule, limit):
             yield from generate_owed(run, resolved, wanted, spending, errors)
-        yield from _verdicts(run, resolved, spending)
+        yield from verdicts_owed(run, resolved, spending)
         yield batch(run, rate, rule)
         if all(owed_of(run, wanted.samples).is_empty() for wanted in _wanted_solves(run, resolved, rule, limit)):
             break
@@ -171,7 +156,7 @@ def _bands(run: Run, resolved: Resolved, rule: Rule, spending: Spending) -> Iter
     yield batch(run, bands, deciding)
     if keep.guesses:
         yield from generate_owed(run, resolved, _wanted_guesses(run, resolved), spending)
-        yield from _verdicts(run, resolved, spending)
+        yield from verdicts_owed(run, resolved, spending)
         yield batch(run, rate, rule)
         yield batch(run, bands, deciding)
 
@@ -190,12 +175,6 @@ def _require_what_verifiers_need(run: Run, resolved: Resolved, rule: Rule) -> No
             f"band.batch: found {n_first}, wanted at least verifiers.majority.samples = {n_voters}: "
             "the first round of each prompt must hold all that vote"
         )
-
-
-def _verdicts(run: Run, resolved: Resolved, spending: Spending) -> Iterator[Step]:
-    """The judgements that verdicts rest on, and then the verdicts."""
-    yield from judgements_owed(run, resolved, spending)
-    yield from verify_owed(run, resolved)
 
 
 def _wanted_solves(run: Run, resolved: Resolved, rule: Rule, limit: int | None = None) -> list[Wanted]:
@@ -232,62 +211,6 @@ def _sampled(run: Run, limit: int | None) -> tuple[pl.DataFrame, pl.DataFrame, p
         kept = screened.filter(pl.col("decision") == "kept").sort("prompt_id")[:limit]
         screened = screened.join(kept.select("prompt_id"), on="prompt_id", how="semi")
     return run.read(Prompts), screened, run.read(PassRates)
-
-
-def _recorded_plans(run: Run, resolved: Resolved, spending: Spending) -> Iterator[Step]:
-    """Plans that were recorded with the responses; without a planner, none."""
-    if planner := resolved.models.get("planner"):
-        wanted = Wanted(planner, "plans", _wanted_recorded_plans(run, planner))
-        yield from generate_owed(run, resolved, wanted, spending)
-    yield batch(run, plans, plans.Config(recorded=planner is not None))
-
-
-def _wanted_recorded_plans(run: Run, planner: Model) -> pl.DataFrame:
-    tables = run.read(Bands), run.read(Rollouts), run.read(Verdicts)
-    return planning.wanted_recorded_plans(*tables, planner.generator_id)
-
-
-def _tried_plans(run: Run, resolved: Resolved, rule: Rule, spending: Spending) -> Iterator[Step]:
-    """Strategies, plans and their trials for the prompts that are kept, and what the results say of each plan."""
-    recipe, planner, executor = resolved.recipe, resolved.models["planner"], resolved.executor()
-    strategies = Wanted(planner, "strategies", _wanted_strategies(run, resolved))
-    yield from generate_owed(run, resolved, strategies, spending)
-    yield from generate_owed(run, resolved, Wanted(planner, "plans", _wanted_plans(run, resolved)), spending)
-    yield batch(run, plans, plans.Config(recorded=planner.kind == RECORDED))
-    yield from _chosen(run, recipe, "execute")
-    yield from generate_owed(run, resolved, Wanted(executor, "trials", _wanted_trials(run, resolved)), spending)
-    yield from _verdicts(run, resolved, spending)
-    yield batch(run, rate, rule)
-    n_tokens = recipe.keep.guess_tokens
-    scoring = score.Config(executor=executor.generator_id, confidence=recipe.plans.confidence, guess_tokens=n_tokens)
-    yield batch(run, score, scoring)
-    if note := leaks.told(run.read(Rollouts), executor.generator_id, n_tokens):
-        say(note, err=True)
-
-
-def _wanted_strategies(run: Run, resolved: Resolved) -> pl.DataFrame:
-    """None of a recording: it holds plans."""
-    planner = resolved.models["planner"]
-    is_listing = resolved.recipe.plans.strategies and planner.kind != RECORDED
-    banded = run.read(Bands)
-    return planning.wanted_strategies(banded if is_listing else banded.clear(), planner.generator_id)
-
-
-def _wanted_plans(run: Run, resolved: Resolved) -> pl.DataFrame:
-    planner, n = resolved.models["planner"].generator_id, resolved.recipe.plans.n
-    return planning.wanted_plans(run.read(Bands), run.read(Rollouts), planner, n)
-
-
-def _wanted_trials(run: Run, resolved: Resolved) -> pl.DataFrame:
-    tables = run.read(Prompts), run.read(Plans), run.read(Choices)
-    return planning.wanted_trials(*tables, resolved.executor().generator_id, resolved.recipe.plans)
-
-
-def _chosen(run: Run, recipe: Recipe, arm: Literal["solve", "execute"]) -> Iterator[Step]:
-    """Which traces and plans are used."""
-    yield from outputs_decontaminated(run, recipe, arm)
-    settings = recipe.choose.model_dump() | {"annotated_only": recipe.assemble.annotated_only}
-    yield batch(run, choices, choices.Config(arm=arm, plans=recipe.plans, **settings))
 
 
 def _rule(run: Run, resolved: Resolved) -> Rule:
