@@ -30,7 +30,8 @@ fast: setup  ## the fast tests
 test: setup  ## fast tests, slow, server and browser tests, doctests, lint, types, import rules
 	$(MAKE) --no-print-directory fast
 	$(MAKE) --no-print-directory lint types
-	$(RUN) pytest -q --doctest-modules schemas pipeline annotation flows
+	$(RUN) pytest -q --doctest-modules schemas pipeline annotation flows --ignore annotation/server/inside \
+		--ignore annotation/server/sqlite_search
 	$(RUN) pytest -q -m "(slow or server or browser) and not gpu"
 
 lint: setup  ## style and the lock
