@@ -52,10 +52,12 @@ def typed(text: str) -> str:
     """What a person wrote into a text field; where it was copied with the UI's copy button, without its entities.
 
     The button gives a field as it is stored. A text with a `<`, `>` or `&` of its own was not stored so, and stays.
+    The UI ends every text with a newline, and a copied plan may have spaces at its end: neither is the person's.
 
-    >>> typed("1. a &lt; b"), typed("1. write &lt; for <")
+    >>> typed("1. a &lt; b\\n"), typed("1. write &lt; for <")
     ('1. a < b', '1. write &lt; for <')
     """
+    text = text.rstrip()
     if not _ENTITY.search(text) or re.search("[&<>]", _ENTITY.sub("", text)):
         return text
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
