@@ -13,6 +13,7 @@ import uvicorn
 from argilla_server import app
 
 from . import (
+    page_policy,
     prepare,
     search_engine,  # noqa: F401  # registers the embedded one
 )
@@ -26,7 +27,8 @@ def main(host: str, port: int) -> None:
     sys.stdout.flush()
     with prepare.unfinished("web"):
         signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn has its own, and raises the signal again at its end
-        uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=8)
+        guarded = page_policy.guarded(app, page_policy.pages_of(app))
+        uvicorn.run(guarded, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=8)
 
 
 if __name__ == "__main__":
