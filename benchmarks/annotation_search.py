@@ -4,10 +4,10 @@
 
 The Python is the one of the annotation server's environment, and `redis-server` is on the path. A server of its own
 starts on loopback, with everything in a folder that is gone afterwards. The first records go through its API, to see
-how many a second; the others straight into its database, as that would take long, and the index is made by the server's own
-command `search-engine reindex`. Then each list page and search is asked for again and again: of the engine alone, and
-through the API with responses and suggestions, as the web interface does. Medians are printed; what the engine does not
-take of a request is the server's own work, which loads records and writes JSON.
+how many a second; the others straight into its database, as that would take long, and the index is made by the server's
+own command `search-engine reindex`. Then each list page and search is asked for again and again: of the engine alone,
+and through the API with responses and suggestions, as the web interface does. Medians are printed; what the engine does
+not take of a request is the server's own work, which loads records and writes JSON.
 """
 
 import argparse
@@ -33,6 +33,7 @@ import httpx
 
 KEYS = {"owner": "owner-key", "annotator": "annotator-key"}
 N_THROUGH_API = 500
+N_DIMENSIONS = 64
 WORDS = [f"{a}{b}{c}" for a in "bcdfglmnprst" for b in ("an", "el", "or", "um", "ix") for c in "abcdefghijklmnop"]
 TOPICS = ["algebra", "geometry", "graphs", "numbers", "sets"]
 
@@ -56,13 +57,13 @@ def main() -> None:
         _through_api(client, dataset_id)
         _into_database(Path(folder), dataset_id, user_id, asked.records - N_THROUGH_API)
         _reindex(asked.records)
-        rows = [_medians(client, dataset_id, user_id, case, asked) for case in _cases(asked.records)]
-    print(
-        f"\n| {asked.records} records, pages of {asked.limit} | found | engine | annotator's request | owner's request |"
-    )
-    print("|---|---:|---:|---:|---:|")
-    for name, n_found, *times in rows:
-        print(f"| {name} | {n_found} | " + " | ".join(f"{time_s * 1000:.0f}" for time_s in times) + " |")
+        columns = ["found", "engine", "annotator's request", "owner's request"]
+        print(f"\n| {asked.records} records, pages of {asked.limit} | {' | '.join(columns)} |")
+        print("|---|---:|---:|---:|---:|")
+        for case in _cases(asked.records):
+            n_found, times = _medians(client, dataset_id, user_id, case, asked)
+            shown = [n_found, *(f"{time_s * 1000:.0f}" for time_s in times)]
+            print(f"| {case[0]} | {' | '.join(map(str, shown))} |", flush=True)
 
 
 def _cases(n_records: int) -> list[Case]:
@@ -79,7 +80,7 @@ def _cases(n_records: int) -> list[Case]:
     topic = {"type": "terms", "scope": {"entity": "metadata", "metadata_property": "topic"}, "values": TOPICS[:1]}
     length = {"type": "range", "scope": {"entity": "metadata", "metadata_property": "length"}, "ge": 100, "le": 600}
     keep = {"type": "terms", "scope": {"entity": "response", "question": "verdict"}, "values": ["keep"]}
-    vector = {"query": {"vector": {"name": "embedding", "value": [0.1] * 64}}}
+    vector = {"query": {"vector": {"name": "embedding", "value": [0.1] * N_DIMENSIONS}}}
     return [
         ("first page", {}, 0),
         ("deep page", {}, n_records * 3 // 4),
@@ -185,7 +186,7 @@ def _dataset(client: httpx.Client) -> tuple[str, str]:
         _post(
             client, f"datasets/{dataset}/metadata-properties", {"name": name, "title": name, "settings": {"type": kind}}
         )
-    vectors = {"name": "embedding", "title": "embedding", "dimensions": 64}
+    vectors = {"name": "embedding", "title": "embedding", "dimensions": N_DIMENSIONS}
     _post(client, f"datasets/{dataset}/vectors-settings", vectors)
     client.put(f"datasets/{dataset}/publish", headers={"X-Argilla-Api-Key": KEYS["owner"]}).raise_for_status()
     return dataset, user
@@ -213,7 +214,7 @@ def _through_api(client: httpx.Client, dataset_id: str) -> None:
             "fields": _fields(draw),
             "metadata": _metadata(draw),
             "suggestions": [suggestion],
-            "vectors": {"embedding": [draw.gauss(0, 1) for _ in range(64)]},
+            "vectors": {"embedding": [draw.gauss(0, 1) for _ in range(N_DIMENSIONS)]},
         }
         for _ in range(N_THROUGH_API)
     ]
@@ -251,7 +252,7 @@ def _into_database(folder: Path, dataset_id: str, user_id: str, n: int) -> None:
                 "vectors": {
                     "record_id": record,
                     "vector_settings_id": settings,
-                    "value": json.dumps([draw.gauss(0, 1) for _ in range(64)]),
+                    "value": json.dumps([draw.gauss(0, 1) for _ in range(N_DIMENSIONS)]),
                 },
             }
             if i % 3 == 0:
@@ -272,8 +273,10 @@ def _reindex(n: int) -> None:
     )
 
 
-def _medians(client: httpx.Client, dataset_id: str, user_id: str, case: Case, asked: argparse.Namespace) -> list[Any]:
-    name, body, offset = case
+def _medians(
+    client: httpx.Client, dataset_id: str, user_id: str, case: Case, asked: argparse.Namespace
+) -> tuple[int, list[float]]:
+    _, body, offset = case
     page = f"offset={offset}&limit={asked.limit}&include=responses&include=suggestions"
     answer = _post(client, f"me/datasets/{dataset_id}/records/search?{page}", body, "annotator")
 
@@ -281,7 +284,7 @@ def _medians(client: httpx.Client, dataset_id: str, user_id: str, case: Case, as
         return _median(lambda: _post(client, f"{path}/{dataset_id}/records/search?{page}", body, key), asked.rounds)
 
     engine_s = asyncio.run(_engine_median(dataset_id, user_id, case, asked))
-    return [name, answer["total"], engine_s, through("me/datasets", "annotator"), through("datasets", "owner")]
+    return answer["total"], [engine_s, through("me/datasets", "annotator"), through("datasets", "owner")]
 
 
 def _median(work: Callable[[], object], rounds: int) -> float:
@@ -317,7 +320,8 @@ async def _engine_search(dataset_id: str, user_id: str, case: Case, limit: int) 
     filters = handlers._to_search_engine_filter(query.filters, user) if query.filters else None
     if query.query and query.query.vector:
         with closing(sqlite3.connect(Path(os.environ["ARGILLA_HOME_PATH"]) / "argilla.db")) as database:
-            settings = VectorSettings(id=UUID(database.execute("SELECT id FROM vectors_settings").fetchone()[0]))
+            found = database.execute("SELECT id FROM vectors_settings").fetchone()[0]
+        settings = VectorSettings(id=UUID(found), name="embedding", dimensions=N_DIMENSIONS)
         value = query.query.vector.value
         return lambda: engine.similarity_search(dataset, settings, value=value, filter=filters, max_results=limit)
     sort = handlers._to_search_engine_sort(query.sort, user) if query.sort else None
