@@ -49,7 +49,13 @@ def keys(*numbers: int) -> pl.DataFrame:
 def judged(number: int, ratings: str = "well") -> dict[str, Any]:
     """A finished row: the plan is judged `keep`, or failed where `ratings` says so."""
     row = dict.fromkeys(Adjudicated.column_names())
-    return row | {"plan_id": plan_id(number), "verdict": "keep", "ratings": ratings, "n_annotators": 1, "how": "majority"}
+    return row | {
+        "plan_id": plan_id(number),
+        "verdict": "keep",
+        "ratings": ratings,
+        "n_annotators": 1,
+        "how": "majority",
+    }
 
 
 def row_wise(row: Callable[[int], dict[str, Any]]) -> ModuleType:
