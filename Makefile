@@ -1,5 +1,5 @@
 # Every target sets up what it needs: Python 3.11 to 3.13, make and git are enough.
-.PHONY: help setup demo test fast lint types vllm-cpu vllm-gpu clean
+.PHONY: help setup demo serve test fast lint types vllm-cpu vllm-gpu clean
 .DEFAULT_GOAL := help
 
 TOOLS := .tools
@@ -23,6 +23,9 @@ setup: .venv/.synced  ## install everything into .venv, from the lock
 
 demo: setup  ## curate puzzles with the model that comes with the project, and show what came out
 	$(RUN) coldstart demo
+
+serve: setup  ## Prefect, a worker and the annotation server on this machine, until Ctrl-C
+	$(RUN) coldstart serve
 
 fast: setup  ## the fast tests
 	$(RUN) pytest -q -n auto --dist loadfile -m "not slow and not server and not browser and not gpu"

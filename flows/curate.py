@@ -23,11 +23,12 @@ from flows.row_wise import Step
 from flows.steps import begin, n_owed_prompts, steps
 from pipeline.hostile import escaped
 from pipeline.lock import locked
-from pipeline.resolve import resolve
+from pipeline.resolve import Resolved, resolve
 from pipeline.runner import Progress
 from pipeline.store import Run, open_run
 from schemas.errors import InputError, TooManyErrors, WorkOwed
 from schemas.recipe import Recipe
+from schemas.tables import Examples
 
 SHARDS_AT_ONCE = 4
 SHOWN_EVERY_S = 5.0
@@ -94,19 +95,24 @@ def curate(
     """Collect, screen, sample, verify, rate, plan, choose, assemble and export, on one run folder."""
     resolved = resolve(recipe)
     with locked(open_run(run_url or f"data/runs/{recipe.name}")) as run:
-        begin(run, resolved)
-        try:
-            for step in steps(run, resolved, limit=limit or None):
-                _run_step(step)
-        except WorkOwed as stopped:
-            get_run_logger().warning("%s", stopped)
-            _show_funnel(run, recipe.name)
-            return
-        _show_funnel(run, recipe.name)
-        if n_owed := n_owed_prompts(run, resolved):
-            get_run_logger().warning("limit %d: %d prompts are still owed samples", limit, n_owed)
-        else:
-            require_examples(run)
+        work_through(run, resolved, limit)
+
+
+def work_through(run: Run, resolved: Resolved, limit: int = 0) -> None:
+    """All steps of a recipe on a run that this process has locked, from within a flow; then the funnel."""
+    begin(run, resolved)
+    try:
+        for step in steps(run, resolved, limit=limit or None):
+            _run_step(step)
+    except WorkOwed as stopped:
+        get_run_logger().warning("%s", stopped)
+        _show_funnel(run, resolved.recipe)
+        return
+    _show_funnel(run, resolved.recipe)
+    if n_owed := n_owed_prompts(run, resolved):
+        get_run_logger().warning("limit %d: %d prompts are still owed samples", limit, n_owed)
+    else:
+        require_examples(run)
 
 
 def _run_step(step: Step) -> None:
@@ -125,16 +131,19 @@ def _uncounted(n: int) -> None:
     """Batch stages have no rows to count."""
 
 
-def _show_funnel(run: Run, name: str) -> None:
+def _show_funnel(run: Run, recipe: Recipe) -> None:
     """The funnel as a Markdown artifact, what comes from data cleaned and escaped; notes in the log."""
+    where = f"Run folder: `{escaped(run.url)}`"
+    if run.read(Examples).height:
+        where += f"\n\nData set: `{escaped(recipe.export.to or run.location('export'))}`"
     frame = funnel_frame(run)
     rows = [[escaped(str(value)) for value in row] for row in [frame.columns, *frame.rows()]]
     rows.insert(1, ["---"] * frame.width)
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     create_markdown_artifact(
-        f"# {escaped(name)}\n\n{table}\n\nRun folder: `{escaped(run.url)}`\n",
+        f"# {escaped(recipe.name)}\n\n{table}\n\n{where}\n",
         key="funnel",
-        description=f"What was left after each stage of {escaped(name)}",
+        description=f"What was left after each stage of {escaped(recipe.name)}",
     )
     for note in end_notes(run):
         get_run_logger().warning("%s", note)

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from flows.cli import main
+from tests.flows.prefect_server import call
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -144,3 +145,11 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path, timeout_s: f
         except (urllib.error.URLError, OSError):
             time.sleep(0.5)
     raise RuntimeError(f"the Prefect server did not start:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def deployed(prefect_env: dict[str, str]) -> dict[str, str]:
+    """The same, with the deployments of prefect.yaml."""
+    call(prefect_env, "work-pool", "create", "local", "--type", "process")
+    call(prefect_env, "--no-prompt", "deploy", "--all")
+    return prefect_env

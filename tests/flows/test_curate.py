@@ -1,18 +1,14 @@
 """The Prefect flow on a real server and worker: the demo on the embedded model, killed and resumed."""
 
-import contextlib
 import json
 import os
 import signal
-import subprocess
 import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -28,54 +24,16 @@ from pipeline.store import Run, open_run
 from schemas.recipe import Recipe
 from schemas.recipe_file import load_recipe
 from schemas.tables import Examples, PassRates, Rollouts, frame_of
+from tests.flows.prefect_server import api, call, deployment, state_of, work_until_over, worker
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "flows/recipes/demo.toml"
 SETTINGS = ["sources.puzzles.size=8", "plans.samples=8", "plans.confidence=0.8", "work.shard_rows=50"]
-WORKER = ["prefect", "worker", "start", "--pool", "local"]
-OVER = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-
-
-def call(env: dict[str, str], *arguments: object) -> str:
-    """Run a prefect command in the project; its output, or the failure with it."""
-    done = subprocess.run(
-        ["prefect", *map(str, arguments)], env=env, cwd=ROOT, capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def api(env: dict[str, str], path: str, body: dict[str, Any], n_attempts: int = 5) -> Any:
-    """Ask Prefect's server; 503 is a database that its own scheduler has locked, which its own clients try again."""
-    request = urllib.request.Request(
-        f"{env['PREFECT_API_URL']}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return json.load(response)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code != 503 or n_attempts == 1:
-                error.add_note(error.read().decode()[:2000])
-                raise
-        time.sleep(1)
-        return api(env, path, body, n_attempts - 1)
-
-
-@pytest.fixture(scope="module")
-def deployed(prefect_env: dict[str, str]) -> dict[str, str]:
-    call(prefect_env, "work-pool", "create", "local", "--type", "process")
-    call(prefect_env, "--no-prompt", "deploy", "--all")
-    return prefect_env
-
-
-def deployment(env: dict[str, str]) -> dict[str, Any]:
-    (found,) = api(env, "/deployments/filter", {})
-    return found
 
 
 def test_deployment_parameters_are_the_demo_recipe() -> None:
-    (entry,) = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    entries = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    (entry,) = (entry for entry in entries if entry["name"] == "demo")
     recipe = tomllib.loads(DEMO.read_text())
     assert Recipe.model_validate(entry["parameters"]["recipe"]) == Recipe.model_validate(recipe)
 
@@ -96,7 +54,9 @@ def resumed(deployed: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     run = open_run(str(tmp_path_factory.mktemp("flow") / "run"))
     recipe, _ = load_recipe(DEMO, SETTINGS)
     parameters = {"recipe": recipe.model_dump(mode="json"), "run_url": run.url}
-    started = api(deployed, f"/deployments/{deployment(deployed)['id']}/create_flow_run", {"parameters": parameters})
+    started = api(
+        deployed, f"/deployments/{deployment(deployed, 'demo')['id']}/create_flow_run", {"parameters": parameters}
+    )
     kill_at_first_rollouts(deployed, run)
     state = state_of(deployed, started["id"])
     finished = finished_rollouts(run)
@@ -105,19 +65,6 @@ def resumed(deployed: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     call(deployed, "flow-run", "retry", started["id"])
     work_until_over(deployed, started["id"])
     return Resumed(started["id"], run, finished, state)
-
-
-@contextlib.contextmanager
-def worker(env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker as docs/prefect.md starts it; `--run-once` now and then leaves before its flow run has begun."""
-    started = subprocess.Popen(
-        WORKER, env=env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        yield started
-    finally:
-        started.terminate()
-        started.wait(60)
 
 
 def kill_at_first_rollouts(env: dict[str, str], run: Run) -> None:
@@ -132,23 +79,11 @@ def kill_at_first_rollouts(env: dict[str, str], run: Run) -> None:
         os.killpg(lock["pid"], signal.SIGKILL)
 
 
-def work_until_over(env: dict[str, str], flow_run_id: str) -> None:
-    with worker(env) as started:
-        while state_of(env, flow_run_id) not in OVER:
-            assert started.poll() is None, "the worker ended before the flow run"
-            time.sleep(0.5)
-
-
 def finished_rollouts(run: Run) -> pl.DataFrame:
     """Rollouts that were paid for: published, or in a journal."""
     journalled = [row for _, rows in leftover(journal_folder(run, Rollouts)) for row in rows]
     found = pl.concat([run.read(Rollouts), frame_of(Rollouts, journalled)])
     return found.unique("rollout_id", keep="first").sort("rollout_id")
-
-
-def state_of(env: dict[str, str], flow_run_id: str) -> str:
-    (found,) = api(env, "/flow_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
-    return str(found["state"]["type"])
 
 
 @pytest.mark.server
@@ -179,7 +114,8 @@ def test_command_line_finds_nothing_left_to_do_after_the_flow(resumed, coldstart
 
 @pytest.mark.server
 def test_flow_run_leaves_a_funnel_and_progress_of_each_kind_of_work(deployed, resumed) -> None:
-    newest = {artifact["key"]: artifact for artifact in api(deployed, "/artifacts/latest/filter", {})}
+    latest = api(deployed, "/artifacts/latest/filter", {})
+    newest = {artifact["key"]: artifact for artifact in latest if artifact["flow_run_id"] == resumed.id}
     assert "examples" in newest.pop("funnel")["data"]
     kinds = ("generate-samples", "generate-strategies", "generate-plans", "generate-trials", "verify")
     assert {key: artifact["data"] for key, artifact in newest.items()} == {f"progress-{k}": 100.0 for k in kinds}
@@ -187,7 +123,7 @@ def test_flow_run_leaves_a_funnel_and_progress_of_each_kind_of_work(deployed, re
 
 @pytest.mark.server
 def test_the_form_has_bounds_and_descriptions_and_refuses_a_bad_band(deployed) -> None:
-    found = deployment(deployed)
+    found = deployment(deployed, "demo")
     tables = found["parameter_openapi_schema"]["definitions"]
     assert tables["Band"]["properties"]["confidence"]["exclusiveMinimum"] == 0.5
     assert tables["PlanSettings"]["properties"]["samples"]["maximum"] == 1024
@@ -203,7 +139,7 @@ def test_the_form_has_bounds_and_descriptions_and_refuses_a_bad_band(deployed) -
 
 @pytest.mark.server
 def test_the_schedule_makes_flow_runs(deployed) -> None:
-    scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}, "deployments": {"name": {"any_": ["demo"]}}}
     deadline = time.monotonic() + 120
     while not (runs := api(deployed, "/flow_runs/filter", scheduled)) and time.monotonic() < deadline:
         time.sleep(2)
