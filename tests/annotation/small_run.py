@@ -31,7 +31,10 @@ UPLIFT = {"uplift": 0.25, "uplift_se": 0.15, "p_positive": 0.9, "decision": "und
 
 
 def small_run(folder: Path, problems: Mapping[str, Sequence[str]], answers: Sequence[str] = ()) -> Run:
-    """A run with these problems (text -> its plans); `answers` are right ones that each plan led to."""
+    """A run with these problems (text -> its plans); `answers` are right ones that each plan led to.
+
+    A problem's first word is its kind of task.
+    """
     run = open_run(str(folder))
     plans = [row for problem, texts in problems.items() for row in _plans(problem, texts)]
     rollouts = [_answer(plan, i, text) for plan in plans for i, text in enumerate(answers)]
@@ -67,7 +70,7 @@ def asking(name: str, accounts: Path, **settings: Any) -> Recipe:
 def _prompt(problem: str) -> dict[str, Any]:
     id = content_id("prompt", problem=problem)
     return {"prompt_id": id, "source": "puzzles", "source_key": id, "revision": "1", "license": "CC0-1.0",
-            "domain": "math", "task_family": "countdown", "messages": [{"role": "user", "content": problem}],
+            "domain": "math", "task_family": problem.split()[0], "messages": [{"role": "user", "content": problem}],
             "problem_text": problem, "content_hash": id, "task": "{}", "verifier": "math", "group_id": id,
             "is_withdrawn": False}  # fmt: skip
 

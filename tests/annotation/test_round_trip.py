@@ -72,7 +72,7 @@ def test_every_plan_is_shown_once_with_what_it_can_be_filtered_by(ask: Ask) -> N
     record = asked.records()[judging(asked, "look at")]
     assert record["fields"]["plan"].rstrip() == PLAN.replace("&", "&amp;").replace("<", "&lt;")
     assert record["metadata"] == {
-        "source": "puzzles", "task_family": "countdown", "n_steps": 2, "guideline_version": "plans-1"
+        "source": "puzzles", "task_family": "Make", "n_steps": 2, "guideline_version": "plans-1"
     }  # fmt: skip
     assert record["responses"] == record["suggestions"] == []
 
