@@ -138,15 +138,13 @@ class AnnotationPage:
         self._send("Discard")
 
     def _send(self, button: str) -> None:
-        """Wait until the server has it and the page shows the next record, or that there is none."""
-        form, before = self.page.get_by_role("form", name="Annotation Questions"), self.page.url
-        footer = self.page.locator(".footer-form")
+        """Wait until the server has it, and the page shows the next record where there is one."""
+        before, is_last = self.page.url, self.page.get_by_label("Next").is_disabled()
         with self.page.expect_response(lambda response: "/responses" in response.url) as answer:
-            footer.get_by_role("button", name=button).click()
+            self.page.locator(".footer-form").get_by_role("button", name=button).click()
         assert answer.value.ok, answer.value.text()
-        self.page.wait_for_function(
-            "url => location.href !== url", arg=before
-        ) if self.n_shown() > 1 else form.wait_for()
+        if not is_last:
+            self.page.wait_for_function("url => location.href !== url", arg=before)
 
     def n_shown(self) -> int:
         """How many records are in the list that is gone through."""
