@@ -189,6 +189,11 @@ class AnnotationPage:
         with self._searching():
             shown.locator("li", has_text=status).click()
 
+    def show_side_by_side(self, n_records: int) -> None:
+        """Switch to the view that lists records below each other."""
+        self.page.get_by_label("Switch to Bulk Mode").click()
+        expect(self.page.locator(".record__content")).to_have_count(n_records)
+
     def progress(self) -> str:
         """What the page says of one's own progress and the team's, on one line."""
         panel = self.page.locator(".wrapper__right .panel")

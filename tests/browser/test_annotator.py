@@ -131,8 +131,8 @@ def test_hostile_text_of_models_is_shown_as_it_is_and_does_nothing(ask: Ask, vis
     page.mark(PLAN, HOSTILE[0], "Wrong")
     page.picture("hostile")
     assert page.effects() == (None, 0)
-    page.page.get_by_label("Switch to Bulk Mode").click()
-    page.shows(HOSTILE[0])
+    page.show_side_by_side(2)
+    page.picture("side-by-side")
     assert page.effects() == (None, 0)
 
 
@@ -154,3 +154,17 @@ def test_hostile_text_of_annotators_does_nothing_to_the_adjudicator(ask: Ask, vi
     page.search("script")
     page.shows(HOSTILE[0])
     assert page.effects() == (None, 0)
+
+
+def test_markup_that_others_put_on_the_server_runs_nothing(ask: Ask, visit: Visit) -> None:
+    asked = ask({"Make 24.": ["1. Guess"]})
+    fields = {"prompt": "".join(HOSTILE), "plan": "".join(HOSTILE)}
+    path = f"datasets/{asked.data_set()['id']}/records/bulk"
+    assert asked.server.call("owner", "POST", path, {"items": [{"fields": fields}]})[0] == 201
+    page = visit("annotator-1")
+    page.open_data_set(asked.name)
+    page.show_side_by_side(2)
+    page.picture("raw")
+    hacked, n_elements = page.effects()
+    assert hacked is None
+    assert n_elements > 0
