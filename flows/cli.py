@@ -18,6 +18,7 @@ from flows.plan_sampling import plan_sampling
 from flows.rate import rate
 from flows.report import report
 from flows.round_trip import annotate
+from flows.serve import serve
 
 if TYPE_CHECKING:
     from pipeline.store import Run
@@ -40,7 +41,7 @@ def cli() -> None:
     """
 
 
-for verb in (generate, report, verify, audit, rate, plan_sampling, dedup, decontaminate, annotate, agreement):
+for verb in (annotate, serve, generate, report, verify, audit, rate, plan_sampling, dedup, decontaminate, agreement):
     cli.add_command(verb)
 
 
@@ -252,8 +253,9 @@ def _run(
         try:
             drive(steps(mine, resolved, limit=limit))
             if n_owed := n_owed_prompts(mine, resolved):
-                more = f"{n_owed} prompts are still owed samples; run again without it to go on"
-                raise WorkOwed(f"--limit {limit}: {more}")
+                raise WorkOwed(
+                    f"--limit {limit}: {n_owed} prompts are still owed samples; run again without it to go on"
+                )
         except WorkOwed:
             show_end(run, as_json=as_json)
             raise

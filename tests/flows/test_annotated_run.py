@@ -46,7 +46,7 @@ class Annotated:
         self.edit = edit_row(plans[self.bad], self.text)["plan_id"]
 
     def settings(self, *more: str) -> list[str]:
-        return [*SETTINGS, *more]
+        return [*SETTINGS, "plans.leak_test=people", *more]
 
     def go_on(self, *more: str) -> str:
         """The same command once more; every claim must hold, and exactly what is wanted be there."""
