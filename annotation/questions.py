@@ -20,12 +20,16 @@ PROMPT, PLAN, OUTCOME, CANDIDATES, ANSWERS = "prompt", "plan", "outcome", "candi
 FIELDS: Mapping[str, str] = {
     PROMPT: "The problem",
     PLAN: "The plan",
-    OUTCOME: "What happened when it was carried out",
     CANDIDATES: "Plans to rank",
+    OUTCOME: "What happened when it was carried out",
 }
 """Name and title of what a record shows; the plans to rank are there only where the prompt has several."""
 
-ADJUDICATION_FIELDS: Mapping[str, str] = {**FIELDS, ANSWERS: "What the annotators said"}
+ADJUDICATION_FIELDS: Mapping[str, str] = {
+    **{name: FIELDS[name] for name in (PROMPT, PLAN)},
+    ANSWERS: "What the annotators said",
+    **{name: FIELDS[name] for name in (CANDIDATES, OUTCOME)},
+}
 """The same for the adjudicator."""
 
 METADATA: Mapping[str, Literal["terms", "integer"]] = {
@@ -78,14 +82,6 @@ QUESTIONS = (
         options={str(rating): str(rating) for rating in RATINGS},
     ),
     Question(
-        RANKING,
-        "ranking",
-        "Which of the plans would you rather follow?",
-        "Only where several plans are shown; else leave it empty. The best goes to 1, and equally good ones may share "
-        "a place. The server wants all four letters: put those that are not shown at the end, they are not counted.",
-        options={letter: f"Plan {letter}" for letter in LETTERS},
-    ),
-    Question(
         BAD_STEPS,
         "span",
         "Which steps are bad?",
@@ -104,6 +100,14 @@ QUESTIONS = (
         "The plan, corrected",
         "For the verdict Fix: the whole plan as it should be, in the form in which it is shown: an optional line "
         "`Strategy:`, an empty line, then numbered steps. Your own words, no text from elsewhere.",
+    ),
+    Question(
+        RANKING,
+        "ranking",
+        "Which of the plans would you rather follow?",
+        "Place all four letters or none: those that are not shown go to the end and are not counted. The best goes to "
+        "1, and equally good ones may share a place. Only where several plans are shown; else leave it empty.",
+        options={letter: f"Plan {letter}" for letter in LETTERS},
     ),
 )
 """In the order in which they are shown."""

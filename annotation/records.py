@@ -126,8 +126,8 @@ def _fields(
     return {
         PROMPT: stored(_conversation(prompt["messages"])),
         PLAN: ShownPlan.of(plans[row["plan_ids"][0]]).stored(),
-        OUTCOME: stored(outcome),
         CANDIDATES: stored("\n\n".join(to_rank)) if to_rank else None,
+        OUTCOME: stored(outcome),
     }
 
 

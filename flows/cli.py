@@ -253,9 +253,7 @@ def _run(
         try:
             drive(steps(mine, resolved, limit=limit))
             if n_owed := n_owed_prompts(mine, resolved):
-                raise WorkOwed(
-                    f"--limit {limit}: {n_owed} prompts are still owed samples; run again without it to go on"
-                )
+                raise WorkOwed(f"--limit {limit}: {n_owed} prompts are still owed samples; run again without it")
         except WorkOwed:
             show_end(run, as_json=as_json)
             raise

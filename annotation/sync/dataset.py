@@ -116,7 +116,7 @@ def _question(question: Question) -> Any:
         return rg.RankingQuestion(question.name, values=dict(question.options), **shared)
     if question.kind == "span":
         labels = dict(question.options)
-        return rg.SpanQuestion(question.name, field=question.about, labels=labels, allow_overlapping=True, **shared)
+        return rg.SpanQuestion(question.name, field=question.about, labels=labels, **shared)
     return rg.TextQuestion(question.name, use_markdown=False, **shared)
 
 

@@ -12,9 +12,9 @@ def test_questions_are_those_of_the_table_in_their_order() -> None:
         ("verdict", "label", True),
         ("strategy", "rating", True),
         ("abstraction", "rating", True),
-        ("ranking", "ranking", False),
         ("bad_steps", "span", False),
         ("edited_plan", "text", False),
+        ("ranking", "ranking", False),
     ]
 
 
