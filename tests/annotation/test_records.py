@@ -257,8 +257,8 @@ def test_an_adjudicator_sees_all_answers_and_no_name() -> None:
     assert [block.splitlines()[0] for block in blocks] == ["First annotator", "Second annotator"]
     (told,) = (block.splitlines()[1:] for block in blocks if "fix" in block)
     assert told == [
-        "verdict: fix", "strategy: 4", "ranking: A and B", "bad steps: step 1, too fine: “1. look”",
-        "edited plan:", "1. peep",
+        "verdict: fix", "strategy: 4", "bad steps: step 1, too fine: “1. look”", "edited plan:", "1. peep",
+        "ranking: A and B",
     ]  # fmt: skip
 
 
