@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from annotation import adjudicate, enqueue
+from annotation.adjudicate import ADJUDICATION
 from annotation.gold import read_gold
 from annotation.guideline_files import Guidelines, load_guidelines
 from annotation.outcomes import Evidence
@@ -35,8 +36,6 @@ from schemas.recipe import Recipe
 from schemas.tables import Annotations, Plans, PlanScores, Prompts, Queue, Rollouts, Verdicts, table_name
 
 Progress = Callable[[int], None]
-
-ADJUDICATION = "adjudication"
 
 
 def push(run: Run, recipe: Recipe, progress: Progress = lambda n: None) -> Pushed:

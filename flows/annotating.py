@@ -18,9 +18,9 @@ from pydantic import Field
 
 from annotation.reports import Pushed
 from annotation.round_trip import pull, push
+from annotation.standing import Standing, standing
 from flows.reports import recipe_of
 from flows.run_folder import lock_awaited, stored
-from flows.standing import Standing, standing_of
 from flows.suspension import STOP, WAIT, GoOn, ask, last_answer
 from pipeline.bound import bind
 from pipeline.hostile import escaped
@@ -72,10 +72,10 @@ def annotate(
         lack = ""
         if answer is not None:
             pull(mine, recipe)
-            standing = standing_of(mine, recipe)
-            lack = standing.lack(answer.minimum_agreement)
+            stands = standing(mine, recipe.annotate)
+            lack = stands.lack(answer.minimum_agreement)
             if not lack or answer.below != WAIT:
-                return _end(mine, recipe, standing, lack, answer)
+                return _end(mine, recipe, stands, lack, answer)
         pushed = push(mine, recipe)
     answer = answer or GoOn(minimum_agreement=recipe.annotate.min_agreement, below=WAIT)
     _show_waiting(recipe, run, pushed, answer, lack)
@@ -92,10 +92,10 @@ def _keep(run: Run, settings: Overrides) -> None:
         bind(run, resolve(changed))
 
 
-def _end(run: Run, recipe: Recipe, standing: Standing, lack: str, answer: GoOn) -> State[Any]:
+def _end(run: Run, recipe: Recipe, stands: Standing, lack: str, answer: GoOn) -> State[Any]:
     """Show the agreement; where it goes on, say so to whoever listens."""
     is_stopped = bool(lack) and answer.below == STOP
-    _show_agreement(run, recipe, standing, lack, answer)
+    _show_agreement(run, recipe, stands, lack, answer)
     if is_stopped:
         return Completed(name="Stopped", message=f"stopped without an export: {lack}")
     emit_event(
@@ -104,7 +104,7 @@ def _end(run: Run, recipe: Recipe, standing: Standing, lack: str, answer: GoOn) 
             "prefect.resource.id": f"coldstart.run.{recipe_of(run)['run_id']}",
             "prefect.resource.name": recipe.name,
         },
-        payload={"run_url": run.url, "alpha": standing.alpha, "lack": lack},
+        payload={"run_url": run.url, "alpha": stands.alpha, "lack": lack},
         id=uuid5(UUID(flow_run.id), DONE),
     )
     return Completed(message=f"gone on all the same: {lack}" if lack else "annotation is done")
@@ -138,11 +138,12 @@ def _what_is_asked(recipe: Recipe, lack: str) -> str:
     return f"{before}Is the annotation of {escaped(recipe.name)} good enough to go on?"
 
 
-def _show_agreement(run: Run, recipe: Recipe, standing: Standing, lack: str, answer: GoOn) -> None:
+def _show_agreement(run: Run, recipe: Recipe, stands: Standing, lack: str, answer: GoOn) -> None:
     """An artifact with how the plans were decided and how far people agree."""
-    rows = {f"plans: {how}": f"{n:,}" for how, n in standing.decided.items()} | {
-        "verdicts": f"{standing.n_answers:,} of {standing.n_annotators:,} annotators",
-        "agreement (Krippendorff's alpha)": standing.sentence(),
+    said = stands.verdicts
+    rows = {f"plans: {how}": f"{n:,}" for how, n in stands.decided.items()} | {
+        "verdicts": f"{said.get('n_values', 0):,} of {said.get('n_annotators', 0):,} annotators",
+        "agreement (Krippendorff's alpha)": stands.sentence(),
         "minimum": f"{answer.minimum_agreement:g}",
     }
     lines = [f"# {escaped(recipe.name)}: annotation", "", "| | |", "| --- | --- |"]

@@ -12,9 +12,9 @@ from prefect.client.schemas.objects import FlowRun
 from pydantic import Field
 
 from annotation.round_trip import pull, push
+from annotation.standing import Standing, standing
 from flows.annotating import NAME as ANNOTATE
 from flows.run_folder import held_by, lock_or_none, stored
-from flows.standing import Standing, standing_of
 from flows.suspension import WAIT, GoOn, expected, resume, suspended_runs
 from pipeline.store import Run, open_run
 from schemas.errors import BackendError, CurationError
@@ -54,14 +54,14 @@ def _collect(run: Run, waiting: Sequence[FlowRun]) -> None:
         pulled = pull(mine, recipe)
         for line in pulled.lines():
             get_run_logger().info("%s: %s", run.url, line)
-        standing = standing_of(mine, recipe)
-        if standing.n_for_adjudicator:  # also those that an earlier poll queued, before it was killed
+        stands = standing(mine, recipe.annotate)
+        if stands.n_for_adjudicator:  # also those that an earlier poll queued, before it was killed
             push(mine, recipe)
         for one in waiting:
-            get_run_logger().info("%s: flow run %r: %s", run.url, one.name, _resumed(one, recipe, standing))
+            get_run_logger().info("%s: flow run %r: %s", run.url, one.name, _resumed(one, recipe, stands))
 
 
-def _resumed(one: FlowRun, recipe: Recipe, standing: Standing) -> str:
+def _resumed(one: FlowRun, recipe: Recipe, stands: Standing) -> str:
     """Resume a flow run where annotation is done; what became of it, in words.
 
     It is told what its form has filled in. Whether to go on with open plans is for a person to say.
@@ -69,7 +69,7 @@ def _resumed(one: FlowRun, recipe: Recipe, standing: Standing) -> str:
     answer = expected(one.id, defaults=GoOn(minimum_agreement=recipe.annotate.min_agreement, below=WAIT))
     if answer is None:
         return "waits no more, or does not yet"
-    lack = standing.lack(answer.minimum_agreement)
-    if lack and (standing.n_open or answer.below == WAIT):
+    lack = stands.lack(answer.minimum_agreement)
+    if lack and (stands.n_open or answer.below == WAIT):
         return f"goes on waiting: {lack}"
     return "resumed" if resume(one.id, answer) else "was resumed by somebody else"

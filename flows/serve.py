@@ -24,7 +24,7 @@ port = click.IntRange(0, 65535)
 @click.option("--port-annotation", type=port, default=6900, show_default=True, help="Annotation; 0: any that is free.")
 @click.option("--annotators", type=click.IntRange(1, 1000), default=2, show_default=True, help="Accounts to have.")
 def serve(data: Path, port_prefect: int, port_annotation: int, annotators: int) -> None:
-    """Run Prefect, a worker and the annotation server, until Ctrl-C.
+    """Run Prefect, a worker and the annotation server.
 
     Everything listens on this machine only. The deployments of `prefect.yaml`, which is in the folder where this is
     started, are registered anew at each start.

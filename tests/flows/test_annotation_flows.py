@@ -19,7 +19,6 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.run_folder import lock_or_none
-from flows.standing import Standing
 from flows.suspension import GoOn, expected, form, resume
 from pipeline.checks import check
 from pipeline.lock import holder
@@ -46,21 +45,6 @@ SETTINGS = [
 N_ASKED = 10
 COLLECT = [sys.executable, "-c", "from flows.collecting import collect_annotations as collect; collect()"]
 DEFAULTS = GoOn(minimum_agreement=0.25, below="wait")
-
-
-@pytest.mark.parametrize(
-    ("standing", "lack"),
-    [
-        (Standing({"open": 1, "majority": 2}, alpha=0.9, n_paired=3), "1 of 3 plans are open"),
-        (Standing({"majority": 3}, alpha=0.5, n_paired=3), "agreement is 0.500, below 0.667"),
-        (Standing({"majority": 3}, alpha=0.667, n_paired=3), ""),
-        (Standing({"unanimous": 3}, alpha=None, n_paired=3), ""),
-        (Standing({"adjudicator": 3}, alpha=None, n_paired=0), "no plan has the verdicts of two annotators"),
-        (Standing({"unanimous": 3}, alpha=None, n_paired=0, min_submitted=1), ""),
-    ],
-)
-def test_annotation_is_done_when_nothing_is_open_and_people_agree(standing: Standing, lack: str) -> None:
-    assert standing.lack(0.667) == lack
 
 
 def test_the_form_keeps_its_bounds_whatever_is_filled_in() -> None:
