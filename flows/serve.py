@@ -26,8 +26,8 @@ port = click.IntRange(0, 65535)
 def serve(data: Path, port_prefect: int, port_annotation: int, annotators: int) -> None:
     """Run Prefect, a worker and the annotation server.
 
-    Goes on until Ctrl-C, and listens on this machine only. The deployments of `prefect.yaml`, which is in the folder where this is
-    started, are registered anew at each start.
+    Goes on until Ctrl-C, and listens on this machine only. The deployments of `prefect.yaml`, which is in the folder
+    where this is started, are registered anew at each start.
     """
     from annotation.server.address import free_port
     from annotation.server.launch import Settings
