@@ -361,7 +361,7 @@ def test_a_data_set_that_asks_something_else_is_left_as_it_is(ask: Ask) -> None:
     connection = Connection(Address(asked.server.url, asked.server.accounts["owner"]["api_key"]))
     ensure_dataset(connection, Wanted("annotation", asked.name, FIELDS, QUESTIONS[:-1], "Judge.", 3))
     before = asked.data_set()
-    with pytest.raises(RecipeError, match=r"question edited_plan: missing there.*annotate\.dataset"):
+    with pytest.raises(RecipeError, match=rf"question {QUESTIONS[-1].name}: missing there.*annotate\.dataset"):
         asked.push()
     assert (asked.data_set(), tables(asked)["queue"]) == (before, 0)
 
