@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -161,18 +160,6 @@ def deployments(prefect: Prefect) -> list[str]:
     """Names of what is registered, as `prefect deployment run` takes them."""
     flows = {one["id"]: one["name"] for one in _ask(prefect, "/api/flows/filter")}
     return sorted(f"{flows[one['flow_id']]}/{one['name']}" for one in _ask(prefect, "/api/deployments/filter"))
-
-
-def require_free(option: str, port: int) -> None:
-    """Raise a RecipeError where nothing can listen on a port of this machine."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise RecipeError(
-                f"{option} {port}: cannot listen there ({error.strerror}); stop what does, or give another port"
-            ) from None
 
 
 def require_deployments() -> None:

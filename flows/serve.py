@@ -29,18 +29,18 @@ def serve(data: Path, port_prefect: int, port_annotation: int, annotators: int) 
     Goes on until Ctrl-C, and listens on this machine only. The deployments of `prefect.yaml`, which is in the folder
     where this is started, are registered anew at each start.
     """
-    from annotation.server.address import free_port
+    from annotation.server.address import free_port, require_free
     from annotation.server.launch import Settings
     from annotation.server.serving import serving
     from flows.console import say
-    from flows.orchestration import HOST, orchestrating, require_deployments, require_free
+    from flows.orchestration import HOST, orchestrating, require_deployments
 
     def tell(text: str) -> None:
         say(text, err=True)
 
     require_deployments()
-    require_free("--port-prefect", port_prefect)
-    require_free("--port-annotation", port_annotation)
+    for option, asked in (("--port-prefect", port_prefect), ("--port-annotation", port_annotation)):
+        require_free(HOST, asked, f"{option} {asked}:")
     with (
         serving(Settings(data, HOST, port_annotation, annotators), tell) as annotation,
         orchestrating(port_prefect or free_port(HOST), annotation) as prefect,

@@ -2,9 +2,8 @@
 
 A trace is the reasoning and the answer of a rollout whose every latest verdict is correct: of a solve rollout, or,
 where plans are tried, of an execute rollout with the plan that helps its prompt most, of those that people do not rule
-out. Where plans are tried, the
-stage runs twice: before the trials it chooses which plans are tried (`pipeline.plan_choices`; nothing of the trials
-changes that), after them it chooses traces too.
+out. Where plans are tried, the stage runs twice: before the trials it chooses which plans are tried
+(`pipeline.plan_choices`; nothing of the trials changes that), after them it chooses traces too.
 
 A trace that a benchmark holds, or that carries out a plan which it holds, is not used.
 

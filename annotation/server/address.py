@@ -3,6 +3,7 @@
 import errno
 import http.client
 import socket
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 from schemas.errors import RecipeError
@@ -25,25 +26,27 @@ def free_port(host: str) -> int:
         return int(one.getsockname()[1])
 
 
-def require_free(host: str, port: int) -> None:
-    """Raise a RecipeError where one cannot listen there."""
-    _bound(host, port).close()
+def require_free(host: str, port: int, asked: str = "") -> None:
+    """Raise a RecipeError where one cannot listen there; `asked` is what the error says of it."""
+    _bound(host, port, asked).close()
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int, asked: str = "") -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        one = socket.socket(family, kind, protocol)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        one.bind(address)
+        with ExitStack() as on_failure:
+            one = on_failure.enter_context(socket.socket(family, kind, protocol))
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(address)
+            on_failure.pop_all()
+            return one
     except OSError as error:
         is_taken = error.errno == errno.EADDRINUSE
-        mend = "stop what listens there, or give another --port (0: any that is free)"
+        mend = "stop what listens there, or give another port (0: any that is free)"
         raise RecipeError(
-            f"--host {host} --port {port}: the annotation server cannot listen there ({error.strerror}); "
+            f"{asked or f'--host {host} --port {port}: the annotation server'} cannot listen there ({error.strerror}); "
             f"{mend if is_taken else 'wanted an address of this machine, and a port that may be used'}"
         ) from None
-    return one
 
 
 def answers(url: str) -> bool:

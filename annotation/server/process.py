@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from pipeline import keeper
 from pipeline.hostile import clean
-from pipeline.vllm_model import keeper
 
 GRACE_S = 12.0
 """Seconds that a process has to end by itself, for requests and jobs in flight."""

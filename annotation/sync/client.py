@@ -13,7 +13,7 @@ with warnings.catch_warnings():
     from argilla._exceptions import ArgillaCredentialsError, ArgillaError, ForbiddenError, UnauthorizedError
 
 from annotation.sync.address import Address
-from schemas.errors import BackendError, RecipeError
+from schemas.errors import BackendError, CurationError, RecipeError
 
 TIMEOUT_S = 300
 """A full batch of records takes the server up to half a minute on a small machine."""
@@ -78,17 +78,11 @@ class Connection:
                 warnings.simplefilter("ignore")
                 yield
         except (ArgillaCredentialsError, UnauthorizedError):
-            raise RecipeError(
-                f"{self.url}: the key is not known there; set ARGILLA_API_KEY to that of an owner or admin, which the "
-                "web page shows under its settings"
-            ) from None
+            raise self._unknown_key() from None
         except ForbiddenError as error:
-            raise RecipeError(
-                f"{self.url}: this account may not do that ({error}); use the key of an owner, or of an admin of the "
-                "workspace"
-            ) from None
+            raise self._not_allowed(str(error)) from None
         except httpx.HTTPStatusError as error:
-            _raise_status(self.url, error.response)
+            raise self._status(error.response) from None
         except httpx.HTTPError as error:
             raise BackendError(
                 f"{self.url}: the annotation server does not answer ({type(error).__name__}: {error}); is it running? "
@@ -97,18 +91,25 @@ class Connection:
         except ArgillaError as error:
             raise BackendError(f"{self.url}: the annotation server failed: {error}") from None
 
+    def _status(self, response: httpx.Response) -> CurationError:
+        """The error of an answer that is a refusal or a failure."""
+        if response.status_code == 401:
+            return self._unknown_key()
+        if response.status_code == 403:
+            return self._not_allowed(_told(response))
+        return BackendError(f"{self.url}: the annotation server answered {response.status_code}: {_told(response)}")
 
-def _raise_status(url: str, response: httpx.Response) -> None:
-    if response.status_code == 401:
-        raise RecipeError(
-            f"{url}: the key is not known there; set ARGILLA_API_KEY to that of an owner or admin"
-        ) from None
-    if response.status_code == 403:
-        raise RecipeError(
-            f"{url}: this account may not do that ({_told(response)}); use the key of an owner, or of an admin of the "
+    def _unknown_key(self) -> RecipeError:
+        return RecipeError(
+            f"{self.url}: the key is not known there; set ARGILLA_API_KEY to that of an owner or admin, which the web "
+            "page shows under its settings"
+        )
+
+    def _not_allowed(self, why: str) -> RecipeError:
+        return RecipeError(
+            f"{self.url}: this account may not do that ({why}); use the key of an owner, or of an admin of the "
             "workspace"
-        ) from None
-    raise BackendError(f"{url}: the annotation server answered {response.status_code}: {_told(response)}") from None
+        )
 
 
 def _told(response: httpx.Response) -> str:

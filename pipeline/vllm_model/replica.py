@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.vllm_model import keeper
+from pipeline import keeper
 from pipeline.vllm_model.last_error import explained
 from schemas.errors import BackendError, RecipeError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.vllm_model import keeper
+from pipeline import keeper
 
 STUBBORN = """
 import os, signal, subprocess, sys, time
