@@ -1,18 +1,9 @@
 """`coldstart serve` as a command: what it starts, that it survives, and that it leaves nothing behind."""
 
-import contextlib
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -20,12 +11,9 @@ from click.testing import CliRunner
 from flows.serve import serve
 from schemas.errors import RecipeError
 from tests.annotation.conftest import server_environment  # noqa: F401  a fixture
+from tests.flows.prefect_server import ROOT
+from tests.flows.serving import serving
 
-ROOT = Path(__file__).resolve().parents[2]
-CODE = (
-    "import sys; from flows.serve import serve; from flows.endings import end_with;"
-    "end_with(lambda: serve(sys.argv[1:], 'coldstart serve', standalone_mode=False))"
-)
 FLOWS = ["annotate/people", "collect-annotations/poll", "curate/demo", "export/annotated"]
 
 
@@ -47,64 +35,6 @@ def test_a_taken_port_is_named_before_anything_starts(
         with pytest.raises(RecipeError, match=f"{option} {ports[option]}: cannot listen there"):
             CliRunner().invoke(serve, ["--data", str(tmp_path / "data"), *words], catch_exceptions=False)
     assert list(tmp_path.iterdir()) == []
-
-
-@dataclass
-class Serving:
-    """The command on a data folder, with what it said by name."""
-
-    process: "subprocess.Popen[str]"
-    data: Path
-    said: dict[str, str]
-
-    def ask(self, path: str) -> Any:
-        request = urllib.request.Request(
-            f"{self.said['Prefect']}/api{path}", b"{}", {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return json.load(response)
-
-    def processes(self) -> dict[int, list[bytes]]:
-        """Its processes with their commands, but for the one that was started."""
-        ours = (f"ARGILLA_HOME_PATH={self.data}".encode(), f"PREFECT_HOME={self.data / 'prefect'}".encode())
-        found = {}
-        for path in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                is_zombie = (path / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
-                environment = (path / "environ").read_bytes().split(b"\0")
-                if not is_zombie and any(one in environment for one in ours):
-                    found[int(path.name)] = (path / "cmdline").read_bytes().split(b"\0")
-        return found
-
-    def end(self, number: int) -> int:
-        """Send it a signal; its exit code, once none of its processes is left."""
-        self.process.send_signal(number)
-        code = self.process.wait(90)
-        while self.processes():
-            time.sleep(0.1)
-        return code
-
-
-@contextlib.contextmanager
-def serving(data: Path, python: Path) -> Iterator[Serving]:
-    environment = os.environ | {"COLDSTART_ANNOTATION_PYTHON": str(python), "PREFECT_API_URL": "http://127.0.0.1:1/api"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    command = [sys.executable, "-c", CODE, "--data", str(data), "--port-prefect", "0", "--port-annotation", "0"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=ROOT
-    )
-    assert process.stdout is not None
-    said: dict[str, str] = {}
-    for line in process.stdout:
-        name, _, value = line.strip().partition(": ")
-        said[name] = value
-        if line.startswith("Ctrl-C"):
-            break
-    try:
-        yield Serving(process, data, said)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.server

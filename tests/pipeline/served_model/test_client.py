@@ -219,7 +219,7 @@ class Storm:
     """20 % 429, 10 % 500, 5 % silence, 5 % truncated JSON and 2 % dropped connections, by one seed; counted."""
 
     certain = ("rate_limit", "server_error", "bad_response")
-    """What the end of the server does not turn into something else."""
+    """What no load turns into something else: only an answer that was not yet read when the server died is not told."""
 
     def __init__(self, faults: Any) -> None:
         self.random, self.n = random.Random(1), Counter[str]()
@@ -270,7 +270,9 @@ def test_in_a_storm_nothing_is_lost_or_doubled_and_every_failed_attempt_is_told(
     assert Counter(reply.rollout_id for reply in found) == Counter(f"{p}-0" for p in range(1000))
     assert all(reply.text for reply in found)
     told = Counter(kind for reply in found for kind in reply.failed_attempts)
-    assert {kind: told[kind] for kind in storm.certain} == {kind: storm.n[kind] for kind in storm.certain}
-    # What was under way when the server died is told too; some of it the server never read.
-    assert told["timeout"] + told["connection"] >= storm.n["timeout"] + storm.n["connection"]
+    # What was under way when the server died is told as a broken connection; some of it the server never read.
+    broken = sum(told[kind] - storm.n[kind] for kind in ("timeout", "connection"))
+    unseen = {kind: storm.n[kind] - told[kind] for kind in storm.certain}
+    assert min(unseen.values()) >= 0 and 0 <= sum(unseen.values()) <= broken
+    assert sum(unseen.values()) <= 2 * INITIAL
     assert 0 <= len(found) + sum(told.values()) - len(model_server.asked) <= 2 * INITIAL
