@@ -1,7 +1,8 @@
 """Prefect's server and a worker beside the annotation server: started, watched over, and stopped.
 
 Both run under a keeper, which ends them, and the flow runs of the worker, whatever way we end. A flow run that is
-stopped so keeps what was finished, and can be retried.
+stopped so keeps what was finished, and can be retried: what Prefect still takes for running at the next start, though
+no process of this machine works on it, is crashed.
 """
 
 import http.client
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,10 @@ START_S = 240.0
 
 REGISTER_S = 300.0
 
+UNDER_WAY = ["PENDING", "RUNNING", "CANCELLING"]
+FLOW_RUN = b"PREFECT__FLOW_RUN_ID="
+"""What names the flow run in the environment of its process."""
+
 
 @dataclass
 class Prefect:
@@ -40,6 +45,8 @@ class Prefect:
 
     port: int
     annotation: Server
+    crashed: list[str] = field(default_factory=list)
+    """Ids of flow runs that were under way when the last one ended."""
     _processes: dict[str, Process] = field(default_factory=dict)
     _restarted: list[float] = field(default_factory=list)
     _failure: BackendError | None = None
@@ -53,6 +60,7 @@ class Prefect:
         """Start both; returns when they answer and the deployments of this folder are registered."""
         self._start("prefect")
         self._await("/api/health", "prefect")
+        self.crashed = _declare_crashed(self)
         self._start("worker")
         self._await(f"/api/work_pools/{POOL}", "worker")
         self._register()
@@ -179,12 +187,34 @@ def orchestrating(port: int, annotation: Server) -> Iterator[Prefect]:
         prefect.stop()
 
 
-def _ask(prefect: Prefect, path: str) -> list[dict[str, Any]]:
+def _declare_crashed(prefect: Prefect) -> list[str]:
+    """Tell Prefect of the flow runs under way that no process works on; their ids. None where that cannot be seen."""
+    if not Path("/proc/self/environ").exists():
+        return []
+    wanted = {"flow_runs": {"state": {"type": {"any_": UNDER_WAY}}}}
+    lost = {one["id"] for one in _ask(prefect, "/api/flow_runs/filter", wanted)} - _worked_on()
+    state = {"type": "CRASHED", "message": "its process ended with `coldstart serve`, or before"}
+    for id in sorted(lost):
+        _ask(prefect, f"/api/flow_runs/{id}/set_state", {"state": state, "force": True})
+    return sorted(lost)
+
+
+def _worked_on() -> set[str]:
+    """Ids of the flow runs that have a process on this machine, by its environment."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            variables = path.read_bytes().split(b"\0")
+            found |= {one.removeprefix(FLOW_RUN).decode() for one in variables if one.startswith(FLOW_RUN)}
+    return found
+
+
+def _ask(prefect: Prefect, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    """What its API answers; an empty list where it fails."""
     connection = http.client.HTTPConnection(HOST, prefect.port, timeout=30)
     with suppress(OSError, http.client.HTTPException, ValueError):
-        connection.request("POST", path, "{}", {"Content-Type": "application/json"})
-        found: list[dict[str, Any]] = json.loads(connection.getresponse().read())
-        return found
+        connection.request("POST", path, json.dumps(body or {}), {"Content-Type": "application/json"})
+        return json.loads(connection.getresponse().read())
     return []
 
 

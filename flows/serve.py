@@ -64,5 +64,7 @@ def _show(prefect: "Prefect") -> None:
     say(f"their passwords and API keys: {annotation.data.accounts}")
     say(f"Prefect: {prefect.url}")
     say(f"deployments: {', '.join(deployments(prefect))}")
+    for id in prefect.crashed:
+        say(f"ended before it was done, and can be retried: prefect flow-run retry {id}")
     say(f"in another shell: export PREFECT_API_URL={prefect.url}/api")
     say("Ctrl-C stops it all; the data stays")

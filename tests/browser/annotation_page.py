@@ -1,12 +1,11 @@
 """The annotation server's web UI as an annotator uses it: by what is seen on the page, with mouse and keys."""
 
-import os
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
+
+from tests.browser.watched_page import WatchedPage
 
 TRIES = 3
 SOON_MS = 3_000
@@ -25,20 +24,8 @@ PLACE_OF_TEXT = """(element, [start, end]) => {
 """Where the first and the last character of a part of a text, in UTF-16 code units, are on the page."""
 
 
-@dataclass
-class Watched:
-    """What a page did beside what it was asked to."""
-
-    dialogs: list[str] = field(default_factory=list)
-    asked_of_others: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-
-class AnnotationPage:
+class AnnotationPage(WatchedPage):
     """A page on which somebody is signed in."""
-
-    def __init__(self, page: Page, url: str, watched: Watched) -> None:
-        self.page, self.url, self.watched = page, url, watched
 
     def sign_in(self, username: str, password: str) -> None:
         """Fill in the form, and wait for the list of data sets."""
@@ -209,13 +196,3 @@ class AnnotationPage:
         """What scripts of a record left in the page, which is None, and how many elements came with its text."""
         elements = self.page.locator(".record__content").locator("img, script, iframe, form, a, b")
         return self.page.evaluate("window.hacked ?? null"), elements.count()
-
-    def shows(self, text: str) -> None:
-        """Wait until the page says something."""
-        expect(self.page.get_by_text(text).first).to_be_visible()
-
-    def picture(self, name: str) -> None:
-        """Keep the page as a picture, where a folder for them is named."""
-        if folder := os.environ.get("COLDSTART_SCREENSHOTS"):
-            test = os.environ["PYTEST_CURRENT_TEST"].rpartition("::")[2].partition(" ")[0]
-            self.page.screenshot(path=Path(folder) / f"{test}-{name}.png")

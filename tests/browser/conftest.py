@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.annotation.conftest import (  # noqa: F401  # fixtures
     AnnotationServer,
@@ -16,12 +17,12 @@ from tests.annotation.conftest import (  # noqa: F401  # fixtures
     start_server,
 )
 from tests.annotation.small_run import Asked, asking, small_run
-from tests.browser.annotation_page import AnnotationPage, Watched
+from tests.browser.annotation_page import AnnotationPage
+from tests.browser.watched_page import opened
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
-TIMEOUT_MS = 30_000
 
 Visit = Callable[[str], AnnotationPage]
 Ask = Callable[..., Asked]
@@ -41,41 +42,15 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(chromium: Browser, annotation_server: AnnotationServer) -> Iterator[Visit]:  # noqa: F811
-    """Sign a person in, in a browser of their own. Whatever the page shows, it asks nobody else, and opens no box."""
-    pages: list[AnnotationPage] = []
-    contexts: list[BrowserContext] = []
+    """Sign a person in, in a browser of their own."""
+    with ExitStack() as pages:
 
-    def sign_in(username: str) -> AnnotationPage:
-        watched = Watched()
-        context = chromium.new_context(
-            viewport={"width": 1440, "height": 1000}, permissions=["clipboard-read", "clipboard-write"]
-        )
-        context.set_default_timeout(TIMEOUT_MS)
-        context.route(lambda url: not url.startswith((annotation_server.url, "data:", "blob:")), _refuse_for(watched))
-        page = context.new_page()
-        page.on("dialog", lambda dialog: (watched.dialogs.append(dialog.message), dialog.dismiss()))
-        page.on("pageerror", lambda error: watched.errors.append(str(error)))
-        contexts.append(context)
-        pages.append(AnnotationPage(page, annotation_server.url, watched))
-        pages[-1].sign_in(username, annotation_server.accounts[username]["password"])
-        return pages[-1]
+        def sign_in(username: str) -> AnnotationPage:
+            page = pages.enter_context(opened(chromium, AnnotationPage, annotation_server.url))
+            page.sign_in(username, annotation_server.accounts[username]["password"])
+            return page
 
-    yield sign_in
-    for page in pages:
-        page.picture("last")
-        assert page.watched == Watched(), page.watched
-    for context in contexts:
-        context.close()
-
-
-def _refuse_for(watched: Watched) -> Callable[[Route], None]:
-    """Note what a page asks of other hosts, and let none of it through."""
-
-    def refuse(route: Route) -> None:
-        watched.asked_of_others.append(route.request.url)
-        route.abort()
-
-    return refuse
+        yield sign_in
 
 
 @pytest.fixture

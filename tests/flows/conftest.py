@@ -23,6 +23,18 @@ from tests.flows.prefect_server import call
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+DEMO = ROOT / "flows/recipes/demo.toml"
+N_PLANS = 10
+SETTINGS = (
+    f"data={ROOT / 'data/models'}",
+    "sources.puzzles.size=4",
+    "plans.samples=8",
+    "plans.confidence=0.8",
+    "band.max_samples=8",
+    "annotate.records=40",
+    "annotate.random_share=1",
+)
+DEMO_SETTINGS = [word for setting in SETTINGS for word in ("--set", setting)]
 
 
 Answer = Callable[[dict[str, Any], int], tuple[int, Any, dict[str, str]]]
@@ -106,6 +118,17 @@ def recorded_run(
     run = tmp_path_factory.mktemp("runs") / "recorded"
     recipe, data = ROOT / "flows/recipes/recorded.toml", ROOT / "data/recorded"
     done = coldstart("run", recipe, "--set", f"data={data}", "--run", run)
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+@pytest.fixture(scope="session")
+def plans_run(
+    coldstart: Callable[..., subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A finished run of the demo, made small, that has N_PLANS plans to ask people about; tests copy it."""
+    run = tmp_path_factory.mktemp("plans") / "run"
+    done = coldstart("run", DEMO, "--run", run, *DEMO_SETTINGS)
     assert done.returncode == 0, done.stderr
     return run
 
