@@ -8,10 +8,8 @@ no process of this machine works on it, is crashed.
 import http.client
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from annotation.server.environment import Tell
-from annotation.server.process import Process
-from annotation.server.serving import MAX_RESTARTS, POLL_S, RESTARTS_S, Server
+from annotation.server.address import require_free
+from annotation.server.process import Group, Process
+from annotation.server.serving import Server
 from flows import reaper
 from schemas.errors import BackendError, RecipeError
 
@@ -33,6 +31,8 @@ START_S = 240.0
 """Seconds that Prefect's server may take until it answers; the first start makes its database."""
 
 REGISTER_S = 300.0
+POLL_S = 0.3
+ATTEMPTS = 8
 
 UNDER_WAY = ["PENDING", "RUNNING", "CANCELLING"]
 FLOW_RUN = b"PREFECT__FLOW_RUN_ID="
@@ -47,9 +47,10 @@ class Prefect:
     annotation: Server
     crashed: list[str] = field(default_factory=list)
     """Ids of flow runs that were under way when the last one ended."""
-    _processes: dict[str, Process] = field(default_factory=dict)
-    _restarted: list[float] = field(default_factory=list)
-    _failure: BackendError | None = None
+    group: Group = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.group = Group("Prefect", self._launch)
 
     @property
     def url(self) -> str:
@@ -58,10 +59,11 @@ class Prefect:
 
     def start(self) -> None:
         """Start both; returns when they answer and the deployments of this folder are registered."""
-        self._start("prefect")
+        require_free(HOST, self.port)
+        self.group.start("prefect")
         self._await("/api/health", "prefect")
         self.crashed = _declare_crashed(self)
-        self._start("worker")
+        self.group.start("worker")
         self._await(f"/api/work_pools/{POOL}", "worker")
         self._register()
 
@@ -80,31 +82,18 @@ class Prefect:
             "ARGILLA_API_KEY": self.annotation.accounts[0].api_key,
         }
 
-    @contextmanager
-    def watched(self, tell: Tell) -> Iterator[None]:
-        """A block in which processes that end are started again; BackendError after it where one does so always."""
-        done = threading.Event()
-        watcher = threading.Thread(target=self._watch, args=(tell, done), name="prefect-watch", daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
-        if self._failure:
-            raise self._failure
-
     def stop(self) -> None:
-        """Stop the worker with its flow runs, and then the server; a KeyboardInterrupt meanwhile ends both at once."""
-        order = [self._processes[name] for name in ("worker", "prefect") if name in self._processes]
-        try:
-            for process in order:
-                process.stop()
-        except KeyboardInterrupt:
-            for process in order:
-                process.kill()
+        """Stop the worker with its flow runs, and then the server; a KeyboardInterrupt meanwhile ends that at once.
 
-    def _start(self, name: str) -> None:
+        The worker is waited for even then, at most the grace of its keeper: only so are its flow runs ended.
+        """
+        try:
+            self.group.stop(("worker",), ("prefect",))
+        except KeyboardInterrupt:
+            self.group.stop(("worker",))
+            self.group.kill()
+
+    def _launch(self, name: str) -> Process:
         arguments = {
             "prefect": ["server", "start", "--host", HOST, "--port", str(self.port)],
             "worker": ["worker", "start", "--pool", POOL, "--type", "process"],
@@ -113,16 +102,15 @@ class Prefect:
         command = [sys.executable, "-P", "-m", "prefect", *arguments]
         if name == "worker":
             command = [sys.executable, "-I", reaper.__file__, *command]
-        hold = data.processes.fileno()
-        self._processes[name] = Process(name, command, self.environment(), data.log(name), hold)
+        return Process(name, command, self.environment(), data.log(name), data.processes.fileno())
 
     def _await(self, path: str, name: str) -> None:
         """Return once the server has something at a path; BackendError where a process ended, or it takes too long."""
         deadline = time.monotonic() + START_S
         while not self._has(path):
-            process = self._processes[name]
+            process = self.group.processes[name]
             if not process.is_alive() or time.monotonic() > deadline:
-                raise _ended(process, "did not start")
+                raise self.group.ended(process, "did not start")
             time.sleep(POLL_S)
 
     def _has(self, path: str) -> bool:
@@ -146,22 +134,6 @@ class Prefect:
         if done.returncode:
             said = "".join(f"\n  {line}" for line in (done.stdout + done.stderr).splitlines()[-12:])
             raise BackendError(f"{DEPLOYMENTS} could not be registered; Prefect says:{said}")
-
-    def _watch(self, tell: Tell, done: threading.Event) -> None:
-        """Start again what ends; a failure ends the main thread's watch as a signal does."""
-        while not done.wait(POLL_S):
-            for name, process in list(self._processes.items()):
-                if process.is_alive() or done.is_set():
-                    continue
-                now = time.monotonic()
-                self._restarted = [*(at for at in self._restarted if at > now - RESTARTS_S), now]
-                if len(self._restarted) > MAX_RESTARTS:
-                    self._failure = _ended(process, "ends again and again")
-                    signal.raise_signal(signal.SIGTERM)
-                    return
-                tell(f"Prefect's {name} process ended and is started again; its log: {process.log}")
-                process.kill()
-                self._start(name)
 
 
 def deployments(prefect: Prefect) -> list[str]:
@@ -189,14 +161,18 @@ def orchestrating(port: int, annotation: Server) -> Iterator[Prefect]:
 
 def _declare_crashed(prefect: Prefect) -> list[str]:
     """Tell Prefect of the flow runs under way that no process works on; their ids. None where that cannot be seen."""
+    lost: list[str] = []
     if not Path("/proc/self/environ").exists():
-        return []
-    wanted = {"flow_runs": {"state": {"type": {"any_": UNDER_WAY}}}}
-    lost = {one["id"] for one in _ask(prefect, "/api/flow_runs/filter", wanted)} - _worked_on()
+        return lost
+    of_workers = {"state": {"type": {"any_": UNDER_WAY}}, "deployment_id": {"is_null_": False}}
     state = {"type": "CRASHED", "message": "its process ended with `coldstart serve`, or before"}
-    for id in sorted(lost):
-        _ask(prefect, f"/api/flow_runs/{id}/set_state", {"state": state, "force": True})
-    return sorted(lost)
+    while found := {one["id"] for one in _ask(prefect, "/api/flow_runs/filter", {"flow_runs": of_workers})}.difference(
+        _worked_on(), lost
+    ):
+        for id in sorted(found):
+            _ask(prefect, f"/api/flow_runs/{id}/set_state", {"state": state, "force": True})
+            lost.append(id)
+    return lost
 
 
 def _worked_on() -> set[str]:
@@ -210,15 +186,21 @@ def _worked_on() -> set[str]:
 
 
 def _ask(prefect: Prefect, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    """What its API answers; an empty list where it fails."""
-    connection = http.client.HTTPConnection(HOST, prefect.port, timeout=30)
-    with suppress(OSError, http.client.HTTPException, ValueError):
-        connection.request("POST", path, json.dumps(body or {}), {"Content-Type": "application/json"})
-        return json.loads(connection.getresponse().read())
-    return []
-
-
-def _ended(process: Process, how: str) -> BackendError:
-    return BackendError(
-        f"Prefect's {process.name} process {how}; its log ends with{process.last_lines()}\n(its log: {process.log})"
-    )
+    """What its API answers. BackendError where it fails; 503 is a database that its own services have locked."""
+    for _ in range(ATTEMPTS):
+        connection = http.client.HTTPConnection(HOST, prefect.port, timeout=30)
+        try:
+            connection.request("POST", path, json.dumps(body or {}), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            said = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise BackendError(f"Prefect's server does not answer on {path} ({error}); start again") from None
+        finally:
+            connection.close()
+        if answer.status < http.client.BAD_REQUEST:
+            return json.loads(said)
+        if answer.status != http.client.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(1)
+    told = said[:500].decode("utf-8", "replace")
+    raise BackendError(f"Prefect's server answered {answer.status} to {path}: {told}; start again")

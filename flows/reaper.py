@@ -2,8 +2,8 @@
 
     python reaper.py COMMAND...
 
-It adopts what the program leaves behind (Linux), asks that to end, and ends it after a grace. A SIGTERM is passed on to
-the program. It uses nothing but the standard library, and nothing of ours.
+It adopts what the program leaves behind (Linux), asks that to end, and ends it after a grace; so it does with the
+program itself at a SIGTERM. It uses nothing but the standard library, and nothing of ours.
 
 Covers: the end of the program in any way, kill -9 among them. Does not cover: its own end by kill -9.
 """
@@ -11,7 +11,6 @@ Covers: the end of the program in any way, kill -9 among them. Does not cover: i
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -19,28 +18,32 @@ from contextlib import suppress
 from pathlib import Path
 
 GRACE_S = 6.0
-"""Shorter than the grace of the keeper above it."""
+"""Of the program and all it leaves, together: shorter than the grace of the keeper above."""
 
 POLL_S = 0.1
 PR_SET_CHILD_SUBREAPER = 36
 
 
 def run(command: Sequence[str]) -> int:
-    """Run the command until it ends, then end what it left; its exit code."""
+    """Run the command until it ends, or a signal asks us to, then end all that is left; its exit code, or 0."""
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda number, _: asked.append(number))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-    child = subprocess.Popen(command)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: os.kill(child.pid, signal.SIGTERM))
-    pid, status = os.wait()
-    while pid != child.pid:  # somebody it had adopted
-        pid, status = os.wait()
-    _end_others()
-    return os.waitstatus_to_exitcode(status)
+    program, code = os.spawnvp(os.P_NOWAIT, command[0], list(command)), None
+    while code is None and not asked:
+        ended, status = os.waitpid(-1, os.WNOHANG)
+        if ended == program:
+            code = os.waitstatus_to_exitcode(status)
+        elif not ended:
+            time.sleep(POLL_S)
+    _end_all()
+    return code or 0
 
 
-def _end_others() -> None:
-    """Ask all that was left behind to end, and end it after the grace; those that it leaves in turn, too."""
+def _end_all() -> None:
+    """Ask all our children to end, and end them after the grace; those that they leave in turn, too."""
     asked: set[int] = set()
     deadline = time.monotonic() + GRACE_S
     with suppress(ChildProcessError):  # nobody is left

@@ -48,8 +48,7 @@ def serve(data: Path, port_prefect: int, port_annotation: int, annotators: int) 
         for line in annotation.prepared():
             say(line)
         _show(prefect)
-        with prefect.watched(tell):
-            annotation.watch(tell)
+        annotation.watch(tell, prefect.group)
     say("stopped", err=True)
 
 

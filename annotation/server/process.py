@@ -1,21 +1,29 @@
-"""A process of the annotation server: it runs under a keeper, so that it ends with us, whatever way we end."""
+"""Processes under a keeper, so that they end with us, whatever way we end; those that end before are started again."""
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from annotation.server.environment import Tell
 from pipeline import keeper
 from pipeline.hostile import clean
+from schemas.errors import BackendError
 
 GRACE_S = 12.0
 """Seconds that a process has to end by itself, for requests and jobs in flight."""
 
 TAIL_BYTES = 20_000
 SHOWN_LINES = 12
+
+MAX_RESTARTS = 5
+RESTARTS_S = 3600.0
+"""Restarts of a group's processes that are put up with in this time."""
 
 
 class Process:
@@ -71,3 +79,51 @@ class Process:
         """The end of that, indented, for an error."""
         lines = [line.rstrip() for line in self.said().splitlines() if line.strip()]
         return "".join(f"\n  {line}" for line in lines[-SHOWN_LINES:])
+
+
+@dataclass
+class Group:
+    """The processes of one `owner`, by name. `launch` starts one."""
+
+    owner: str
+    launch: Callable[[str], Process]
+    processes: dict[str, Process] = field(default_factory=dict)
+    _restarted: list[float] = field(default_factory=list)
+
+    def start(self, name: str) -> None:
+        """Start one."""
+        self.processes[name] = self.launch(name)
+
+    def revive(self, tell: Tell) -> None:
+        """Start again what has ended; BackendError where that happens again and again."""
+        for name, process in self.processes.items():
+            if process.is_alive():
+                continue
+            now = time.monotonic()
+            self._restarted = [*(at for at in self._restarted if at > now - RESTARTS_S), now]
+            if len(self._restarted) > MAX_RESTARTS:
+                raise self.ended(process, "ends again and again")
+            tell(f"{self.owner}'s {name} process ended and is started again; its log: {process.log}")
+            process.kill()
+            self.start(name)
+
+    def stop(self, *waves: Sequence[str]) -> None:
+        """Stop those of a wave side by side, one wave after the other; returns when nothing of them is left."""
+        for names in waves:
+            wave = [self.processes[name] for name in names if name in self.processes]
+            for process in wave:
+                process.ask_to_stop()
+            for process in wave:
+                process.stop()
+
+    def kill(self) -> None:
+        """End all at once."""
+        for process in self.processes.values():
+            process.kill()
+
+    def ended(self, process: Process, how: str, hint: str = "") -> BackendError:
+        """The error of a process that should run, with the end of its log."""
+        return BackendError(
+            f"{self.owner}'s {process.name} process {how}; its log ends with{process.last_lines()}\n"
+            f"(its log: {process.log}{hint})"
+        )

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from annotation.server.accounts import Account, ensure_accounts
@@ -15,16 +15,11 @@ from annotation.server.backing import require_redis, search_engine
 from annotation.server.data_folder import DataFolder, held
 from annotation.server.environment import Tell, server_python
 from annotation.server.launch import Launch, Settings
-from annotation.server.process import Process
+from annotation.server.process import Group, Process
 from pipeline.interrupts import Interrupts
-from schemas.errors import BackendError
 
 SAYS = "prepared: "
 """What starts the lines of the web process's log that are for whoever started the server."""
-
-MAX_RESTARTS = 5
-RESTARTS_S = 3600.0
-"""Restarts of processes that are put up with in this time."""
 
 POLL_S = 0.3
 ROTATE_EVERY_S = 60.0
@@ -37,74 +32,62 @@ class Server:
     url: str
     data: DataFolder
     accounts: list[Account]
+    group: Group
     _launch: Launch
-    _processes: dict[str, Process] = field(default_factory=dict)
-    _restarted: list[float] = field(default_factory=list)
     is_up: bool = False
     """Whether it has answered: from then on, a signal is how it ends."""
 
-    def watch(self, tell: Tell) -> None:
-        """Return at a signal; start processes again that end. BackendError where one does so again and again."""
+    def watch(self, tell: Tell, *others: Group) -> None:
+        """Return at a signal; start processes again that end, also those of others that go with it.
+
+        BackendError where one ends again and again.
+        """
         asked, rotated = threading.Event(), time.monotonic()
         with Interrupts(asked.set).held():
             while not asked.wait(POLL_S):
-                for process in [process for process in self._processes.values() if not process.is_alive()]:
-                    self._start_again(process, tell)
+                for group in (self.group, *others):
+                    group.revive(tell)
                 if time.monotonic() > rotated + ROTATE_EVERY_S:
                     self.data.rotate_logs()
                     rotated = time.monotonic()
 
-    def _start_again(self, process: Process, tell: Tell) -> None:
-        now = time.monotonic()
-        self._restarted = [*(at for at in self._restarted if at > now - RESTARTS_S), now]
-        if len(self._restarted) > MAX_RESTARTS:
-            raise self._ended(process, "ends again and again")
-        tell(f"the server's {process.name} process ended and is started again; its log: {process.log}")
-        process.kill()
-        self._processes[process.name] = self._launch.process(process.name)
-
     def start(self) -> None:
         """Start everything; returns when it answers."""
         if self._launch.has_own_redis:
-            self._processes["redis"] = self._launch.process("redis")
+            self.group.start("redis")
             while not Path(self._launch.socket).exists():
                 self._require_alive()
                 time.sleep(POLL_S / 10)
-        self._processes["web"] = self._launch.process("web")
+        self.group.start("web")
         while not answers(self.url):
             self._require_alive()
             time.sleep(POLL_S)
         self._require_alive()
-        self._processes["jobs"] = self._launch.process("jobs")
+        self.group.start("jobs")
         self.is_up = True
 
     def stop(self) -> None:
         """Stop everything; a KeyboardInterrupt meanwhile ends it at once. Returns when no process is left."""
-        order = [self._processes[name] for name in ("web", "jobs", "redis") if name in self._processes]
         try:
-            for process in order[:2]:
-                process.ask_to_stop()
-            for process in order:
-                process.stop()
+            self.group.stop(("web", "jobs"), ("redis",))
         except KeyboardInterrupt:
-            for process in order:
-                process.kill()
+            self.group.kill()
 
     def prepared(self) -> list[str]:
         """What was done before it answered."""
-        lines = self._processes["web"].said().splitlines()
+        lines = self.group.processes["web"].said().splitlines()
         return [line.removeprefix(SAYS) for line in lines if line.startswith(SAYS)]
 
     def _require_alive(self) -> None:
-        for process in self._processes.values():
+        for process in self.group.processes.values():
             if not process.is_alive():
-                raise self._ended(process, "did not start")
+                raise self.group.ended(process, "did not start", self._hint(process))
 
-    def _ended(self, process: Process, how: str) -> BackendError:
-        torn = self._launch.python.parent.parent if "ModuleNotFoundError" in process.said() else None
-        mend = f"; the environment {torn} lacks a part: remove it, and the next start makes it again" if torn else ""
-        ending = f"its log ends with{process.last_lines()}\n(its log: {process.log}{mend})"
-        return BackendError(f"the annotation server's {process.name} process {how}; {ending}")
+    def _hint(self, process: Process) -> str:
+        if "ModuleNotFoundError" not in process.said():
+            return ""
+        torn = self._launch.python.parent.parent
+        return f"; the environment {torn} lacks a part: remove it, and the next start makes it again"
 
 
 @contextmanager
@@ -126,7 +109,7 @@ def serving(settings: Settings, tell: Tell) -> Iterator[Server]:
         require_free(settings.host, port)
         accounts = ensure_accounts(data.accounts, url, settings.n_annotators)
         launch = Launch(settings, python, data, engine, port, str(folder / "redis.sock"))
-        server = Server(url, data, accounts, launch)
+        server = Server(url, data, accounts, Group("the annotation server", launch.process), launch)
         try:
             server.start()
             yield server
