@@ -24,7 +24,6 @@ from tests.flows.prefect_server import call
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 DEMO = ROOT / "flows/recipes/demo.toml"
-N_PLANS = 10
 SETTINGS = (
     f"data={ROOT / 'data/models'}",
     "sources.puzzles.size=4",
@@ -126,7 +125,7 @@ def recorded_run(
 def plans_run(
     coldstart: Callable[..., subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A finished run of the demo, made small, that has N_PLANS plans to ask people about; tests copy it."""
+    """A finished run of the demo, made small, with more than 40 plans to ask people about; tests copy it."""
     run = tmp_path_factory.mktemp("plans") / "run"
     done = coldstart("run", DEMO, "--run", run, *DEMO_SETTINGS)
     assert done.returncode == 0, done.stderr

@@ -33,7 +33,8 @@ class Serving:
     @property
     def env(self) -> dict[str, str]:
         """Environment of a client of its Prefect server."""
-        return os.environ | {"PREFECT_API_URL": f"{self.said['Prefect']}/api"}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return os.environ | {"PREFECT_API_URL": f"{self.said['Prefect']}/api", "PATH": path}
 
     def annotation(self) -> AnnotationServer:
         """Its annotation server, and who may sign in there."""

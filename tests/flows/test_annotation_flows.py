@@ -25,7 +25,7 @@ from pipeline.lock import holder
 from pipeline.store import Run, open_run
 from schemas.tables import Adjudicated, Annotations, Examples, Queue
 from tests.annotation.conftest import annotation_server, server_environment, start_server  # noqa: F401  fixtures
-from tests.flows.conftest import DEMO, DEMO_SETTINGS, N_PLANS
+from tests.flows.conftest import DEMO, DEMO_SETTINGS
 from tests.flows.prefect_server import OVER, ROOT, api, call, deployment, state_of, worker
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 else:
     AnnotationServer = Any
 
+N_ASKED = 10
 COLLECT = [sys.executable, "-c", "from flows.collecting import collect_annotations as collect; collect()"]
 DEFAULTS = GoOn(minimum_agreement=0.25, below="wait")
 
@@ -140,7 +141,7 @@ def story(
 
 
 def pushed_by_a_killed_worker(story: Story) -> None:
-    changed = {"records": N_PLANS, "min_agreement": 0.25, "dataset": "story"}
+    changed = {"records": N_ASKED, "min_agreement": 0.25, "dataset": "story"}
     parameters = {"run_url": story.run.url, "settings": changed}
     path = f"/deployments/{deployment(story.env, 'people')['id']}/create_flow_run"
     story.id = api(story.env, path, {"parameters": parameters})["id"]
@@ -174,8 +175,8 @@ def resumed_by_a_person(story: Story) -> None:
 
 def collected(story: Story) -> None:
     """Two agree but on the last; a collector is killed while it pulls, then two work at once, until all is decided."""
-    story.answer("annotator-1", ["keep", "discard"] * (N_PLANS // 2))
-    story.answer("annotator-2", ["keep", "discard"] * (N_PLANS // 2 - 1) + ["keep", "keep"])
+    story.answer("annotator-1", ["keep", "discard"] * (N_ASKED // 2))
+    story.answer("annotator-2", ["keep", "discard"] * (N_ASKED // 2 - 1) + ["keep", "keep"])
     with killed_at_work(story):
         killed = story.collector()
     killed.communicate()
@@ -203,12 +204,12 @@ def test_a_push_whose_worker_was_killed_is_finished_by_the_retry(story: Story) -
     ids = [one["external_id"] for one in story.server.call("owner", "GET", path)[1]["items"]]
     asked = story.run.read(Queue).filter(pl.col("kind") != "adjudication")
     assert sorted(ids) == sorted(asked["record_id"])
-    assert len(ids) == N_PLANS
+    assert len(ids) == N_ASKED
 
 
 @pytest.mark.server
 def test_while_it_waits_there_is_an_artifact_with_counts_and_links(story: Story) -> None:
-    assert f"| random | {N_PLANS} |" in story.seen["waiting"]
+    assert f"| random | {N_ASKED} |" in story.seen["waiting"]
     assert f"({story.server.url}/dataset/{story.seen['records'][0]['id']}/annotation-mode)" in story.seen["waiting"]
 
 
@@ -233,9 +234,9 @@ def test_a_person_who_resumes_too_early_is_asked_again_with_what_they_said(story
 @pytest.mark.server
 def test_a_collector_that_was_killed_loses_no_answer_and_the_next_asks_the_adjudicator(story: Story) -> None:
     assert story.seen["killed"] == -signal.SIGKILL
-    assert f"goes on waiting: 1 of {N_PLANS} plans are open" in story.seen["disagreed"]
+    assert f"goes on waiting: 1 of {N_ASKED} plans are open" in story.seen["disagreed"]
     answers = story.run.read(Annotations).filter(question="verdict")
-    assert answers.height == 2 * N_PLANS + 1
+    assert answers.height == 2 * N_ASKED + 1
     assert answers["version"].unique().to_list() == [1]
 
 
@@ -275,7 +276,7 @@ def test_the_event_has_the_data_set_exported_once_by_what_people_said(story: Sto
     (export,) = story.seen["exports"]
     assert (export["state"]["type"], export["parameters"]) == ("COMPLETED", {"run_url": story.run.url})
     decided = dict(story.run.read(Adjudicated).group_by("how").len().rows())
-    assert decided == {"unanimous": N_PLANS - 1, "adjudicator": 1}
+    assert decided == {"unanimous": N_ASKED - 1, "adjudicator": 1}
     discarded = story.run.read(Adjudicated).filter(verdict="discard")
     assert story.run.read(Examples).join(discarded, on="plan_id").is_empty()
     assert check(story.run).filter(pl.col("n_broken") > 0)["check"].to_list() == []

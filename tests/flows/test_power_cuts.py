@@ -18,11 +18,13 @@ from pipeline.lock import holder
 from pipeline.store import Run, open_run
 from schemas.tables import Adjudicated, Annotations, Examples, Queue
 from tests.annotation.conftest import server_environment  # noqa: F401  a fixture
-from tests.flows.conftest import DEMO, DEMO_SETTINGS, N_PLANS
+from tests.flows.conftest import DEMO, DEMO_SETTINGS
 from tests.flows.prefect_server import OVER, api, call, deployment
 from tests.flows.serving import Serving, serving
 
-VERDICTS = {"annotator-1": ["keep", "discard"] * 5, "annotator-2": ["keep", "discard"] * 4 + ["keep", "keep"]}
+N_ASKED = 40
+SAID = ["keep", "discard"] * (N_ASKED // 2)
+VERDICTS = {"annotator-1": SAID, "annotator-2": [*SAID[:-1], "keep"]}
 """Of both annotators, by the records' ids; they disagree about the last."""
 
 
@@ -112,12 +114,12 @@ def test_power_cuts_in_push_annotation_pull_and_export_lose_and_double_nothing(
         done: list[str] = []
         annotator = threading.Thread(target=_until_cut, args=(lambda: plant.answer_all("annotator-1", done),))
         annotator.start()
-        plant.cut_when(lambda: len(done) > N_PLANS // 2)
+        plant.cut_when(lambda: len(done) > N_ASKED // 2)
         annotator.join()
 
     with plant.on():
         confirmed = len(done)
-        assert confirmed < N_PLANS
+        assert confirmed < N_ASKED
         n_there = sum(len(one["responses"]) for one in plant.records())
         assert n_there - confirmed in (0, 1), "one may have been taken, and not confirmed"
         for username, before in (("annotator-1", done), ("annotator-2", [])):
@@ -163,14 +165,14 @@ def _require_all_once(run: Run, records: list[dict[str, Any]]) -> None:
     """Each plan was asked about, answered by both annotators and decided once; the disagreement by one more person."""
     asked = run.read(Queue)
     assert Counter(one["external_id"] for one in records) == Counter(asked["record_id"])
-    assert asked.height == N_PLANS + 1
+    assert asked.height == N_ASKED + 1
     verdicts = run.read(Annotations).filter(question="verdict")
-    assert verdicts.height == sum(len(one["responses"]) for one in records) == 2 * N_PLANS + 1
+    assert verdicts.height == sum(len(one["responses"]) for one in records) == 2 * N_ASKED + 1
     assert verdicts.unique(["record_id", "annotator"]).height == verdicts.height
     assert verdicts["version"].unique().to_list() == [1]
     decided = run.read(Adjudicated)
     assert decided["plan_id"].is_unique().all()
-    assert dict(decided.group_by("how").len().rows()) == {"unanimous": N_PLANS - 1, "adjudicator": 1}
+    assert dict(decided.group_by("how").len().rows()) == {"unanimous": N_ASKED - 1, "adjudicator": 1}
     examples = run.read(Examples)
     assert examples["example_id"].is_unique().all()
     assert examples.join(decided.filter(verdict="discard"), on="plan_id").is_empty()
