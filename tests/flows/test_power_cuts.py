@@ -1,6 +1,8 @@
-"""Everything is killed in the middle of each step, as by a power cut: nothing is lost, and nothing is there twice."""
+"""`coldstart serve`: nothing is lost, and nothing doubled, when all is killed in the middle of each step."""
 
+import os
 import shutil
+import signal
 import threading
 import time
 from collections import Counter
@@ -26,6 +28,10 @@ N_ASKED = 40
 SAID = ["keep", "discard"] * (N_ASKED // 2)
 VERDICTS = {"annotator-1": SAID, "annotator-2": [*SAID[:-1], "keep"]}
 """Of both annotators, by the records' ids; they disagree about the last."""
+
+
+FLOWS = ["annotate/people", "collect-annotations/poll", "curate/demo", "export/annotated"]
+WORKER = [b"-P", b"-m", b"prefect", b"worker"]
 
 
 @dataclass
@@ -105,6 +111,7 @@ def test_power_cuts_in_push_annotation_pull_and_export_lose_and_double_nothing(
     plant = Plant(run, tmp_path / "data", server_environment)
 
     with plant.on():
+        _require_all_said(plant)
         asking = plant.start("people", run_url=run.url, settings={"min_agreement": 0.25, "dataset": "story"})
         plant.cut_when(plant.data_sets)  # made, and not filled yet
 
@@ -128,6 +135,7 @@ def test_power_cuts_in_push_annotation_pull_and_export_lose_and_double_nothing(
         plant.cut_when(lambda: holder(run))
 
     with plant.on():
+        _require_worker_is_started_again(plant.now)
         assert plant.state(polling)["type"] == "CRASHED"
         plant.await_state(plant.start("poll"), "Completed")
         disputed = run.read(Queue).filter(kind="adjudication")["record_id"].item()
@@ -142,14 +150,32 @@ def test_power_cuts_in_push_annotation_pull_and_export_lose_and_double_nothing(
     with plant.on(exports[0]["id"]):
         plant.await_state(exports[0]["id"], "Completed")
         assert len(plant.flow_runs("annotated")) == len(plant.flow_runs("people")) == 1
+        (automation,) = plant.now.ask("/automations/filter")
+        assert (automation["name"], automation["enabled"]) == ("export what is annotated", True)
         records = plant.records()
-        assert plant.now.end(15) == 0
+        assert plant.now.end(signal.SIGTERM) == 0
 
     _require_all_once(run, records)
     tables = (Queue, Annotations, Adjudicated, Examples)
-    before = [run.manifest(table) for table in tables]
+    manifests = [run.manifest(table) for table in tables]
     assert coldstart("run", DEMO, "--run", run.url, *DEMO_SETTINGS).returncode == 0
-    assert [run.manifest(table) for table in tables] == before
+    assert [run.manifest(table) for table in tables] == manifests
+
+
+def _require_all_said(plant: Plant) -> None:
+    """It says where everything is."""
+    said = plant.now.said
+    assert said["deployments"] == ", ".join(FLOWS)
+    assert said["Prefect"].startswith("http://127.0.0.1:")
+    assert said["annotation server"].startswith("http://127.0.0.1:")
+    assert said["their passwords and API keys"] == str(plant.data / "accounts.json")
+
+
+def _require_worker_is_started_again(now: Serving) -> None:
+    (worker,) = (pid for pid, words in now.processes().items() if words[1:5] == WORKER)
+    os.kill(worker, signal.SIGKILL)
+    assert now.process.stdout is not None
+    assert "Prefect's worker process ended and is started again" in now.process.stdout.readline()
 
 
 def _until_cut(work: Callable[[], None]) -> None:
