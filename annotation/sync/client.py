@@ -1,19 +1,22 @@
 """A connection to the annotation server, whose refusals and absence are errors that people can act on."""
 
+import json
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from pydantic import ValidationError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its models use pydantic's older configuration, which warns when it is imported
     import argilla as rg
     from argilla._exceptions import ArgillaCredentialsError, ArgillaError, ForbiddenError, UnauthorizedError
 
-from annotation.sync.address import Address
+from annotation.sync.address import URL, Address
 from schemas.errors import BackendError, CurationError, RecipeError
+from schemas.messages import first_line, short
 
 TIMEOUT_S = 300
 """A full batch of records takes the server up to half a minute on a small machine."""
@@ -80,7 +83,7 @@ class Connection:
         except (ArgillaCredentialsError, UnauthorizedError):
             raise self._unknown_key() from None
         except ForbiddenError as error:
-            raise self._not_allowed(str(error)) from None
+            raise self._not_allowed(_cut(str(error))) from None
         except httpx.HTTPStatusError as error:
             raise self._status(error.response) from None
         except httpx.HTTPError as error:
@@ -88,8 +91,18 @@ class Connection:
                 f"{self.url}: the annotation server does not answer ({type(error).__name__}: {error}); is it running? "
                 "`coldstart annotate serve` starts one; the same command then goes on"
             ) from None
+        except httpx.InvalidURL as error:
+            raise RecipeError(
+                f"{URL}: found {self.url}, which is no address ({error}); wanted one such as http://127.0.0.1:6900"
+            ) from None
+        except (json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
+            found = short(getattr(error, "doc", first_line(error)))
+            raise BackendError(
+                f"{self.url}: this is not the annotation server, or a proxy's page stands before it: found {found}, "
+                f"wanted the JSON of Argilla; open the address in a browser, and set {URL} to that of the server itself"
+            ) from None
         except ArgillaError as error:
-            raise BackendError(f"{self.url}: the annotation server failed: {error}") from None
+            raise BackendError(f"{self.url}: the annotation server failed: {_cut(str(error))}") from None
 
     def _status(self, response: httpx.Response) -> CurationError:
         """The error of an answer that is a refusal or a failure."""
@@ -113,7 +126,7 @@ class Connection:
 
 
 def _told(response: httpx.Response) -> str:
-    """What the server says of a refusal, in at most so many characters."""
+    """What the server says of a refusal."""
     try:
         detail = response.json()["detail"]
     except (ValueError, KeyError, TypeError):
@@ -122,4 +135,9 @@ def _told(response: httpx.Response) -> str:
         errors = detail.get("params", {}).get("errors") or []
         said = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in errors)
         detail = said or detail.get("params", {}).get("detail") or detail
-    return " ".join(str(detail).split())[:MAX_TOLD]
+    return _cut(str(detail))
+
+
+def _cut(text: str) -> str:
+    """A text on one line, of at most so many characters."""
+    return " ".join(text.split())[:MAX_TOLD]
