@@ -1,8 +1,8 @@
 """Records: what people are shown of a row of the queue, as plain data, and the plans behind the letters they rank.
 
 A record tells nothing of why it was chosen: records with known answers, and those drawn at random, look like any other.
-A text that is too long is a refusal of its record, never a cut that nobody notices; only the answers of a model are
-shortened, with a mark.
+A text that is too long is a refusal of its record, never a cut that nobody notices; only the answers of models
+and annotators are shortened, with a mark.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -77,7 +77,7 @@ def records(queue: pl.DataFrame, evidence: Evidence, said: Mapping[str, Said] | 
         plan = plans[row["plan_ids"][0]]
         fields = _fields(row, plans, prompts[plan["prompt_id"]], outcomes.get(plan["plan_id"], NOT_TRIED))
         if said and row["record_id"] in said:
-            answers = said_text(said[row["record_id"]], row["record_id"], letters(row), ShownPlan.of(plan))
+            answers = said_text(said[row["record_id"]], row["record_id"], letters(row), ShownPlan.of(plan), MAX_CHARS)
             fields[ANSWERS] = stored(answers)
         metadata = _metadata(row, plan, prompts[plan["prompt_id"]])
         suggested = SUGGESTED.get(decisions.get(plan["plan_id"], ""))

@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from annotation.questions import BAD_STEPS, EDITED_PLAN, QUESTIONS, RANKING
-from annotation.shown_text import ShownPlan, visible
+from annotation.shown_text import ShownPlan, excerpt, stored, visible
 from schemas.ids import content_id
 
 Said = Mapping[str, Mapping[str, Any]]
@@ -17,15 +17,21 @@ MAX_QUOTE = 120
 """A marked text is quoted up to so many characters."""
 
 
-def said_text(said: Said, record_id: str, letters: Mapping[str, str], plan: ShownPlan) -> str:
-    """The answers of all annotators, in an order drawn from the record's id, so that nobody is always the first."""
+def said_text(said: Said, record_id: str, letters: Mapping[str, str], plan: ShownPlan, limit: int) -> str:
+    """The answers of all annotators, in an order drawn from the record's id, so that nobody is always the first.
+
+    The longest are shortened, with a mark, until all of it has at most `limit` characters as it is stored.
+    """
     drawn = sorted(said, key=lambda name: content_id("annotator", record_id=record_id, annotator=name))
     titles = [_ORDINALS[i] if i < len(_ORDINALS) else f"{i + 1}th" for i in range(len(drawn))]
     blocks = [
         "\n".join([f"{title} annotator", *_answers(said[name], letters, plan)])
         for title, name in zip(titles, drawn, strict=True)
     ]
-    return "\n\n".join(blocks)
+    longest = limit
+    while len(stored(text := "\n\n".join(excerpt(block, longest) for block in blocks))) > limit and longest:
+        longest = longest * 4 // 5
+    return text
 
 
 def _answers(answers: Mapping[str, Any], letters: Mapping[str, str], plan: ShownPlan) -> Iterator[str]:

@@ -262,6 +262,15 @@ def test_an_adjudicator_sees_all_answers_and_no_name() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("long", ["<" * MAX_CHARS, "\u200b" * MAX_CHARS, "1. look\n" * MAX_CHARS])
+def test_long_answers_are_shortened_until_the_adjudicator_can_be_shown_them(long: str) -> None:
+    said = {"a": {"verdict": "fix", "edited_plan": long}, "b": {"verdict": "discard", "edited_plan": "1. peep"}}
+    answers = field(shown(evidence(), row((A,), "adjudication", "adjudication"), said), "answers")
+    assert MAX_CHARS / 2 < len(answers) <= MAX_CHARS
+    for told in ("verdict: fix", "verdict: discard", "edited plan:\n1. peep", "characters left out …]"):
+        assert told in answers
+
+
 def test_nobody_is_always_the_first_annotator() -> None:
     said = {name: {"verdict": name} for name in ("keep", "fix")}
     asked = [row((A,), "adjudication", "adjudication", record_id=hexid(n)) for n in range(20)]
