@@ -102,6 +102,15 @@ def to_adjudicate(queue: pl.DataFrame, annotations: pl.DataFrame, config: Config
     return frame_of(Queue, sorted(rows, key=itemgetter("record_id")))
 
 
+def said_of(records: pl.DataFrame, queue: pl.DataFrame, annotations: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """What the annotators whose votes count said of the plan of each record: record_id -> annotator -> answers."""
+    by_plan = _by_plan(queue, annotations)
+    return {
+        record: {one.annotator: one.said for one in by_plan.get(plan_ids[0], ()) if one.kind != ADJUDICATION}
+        for record, plan_ids in records.select("record_id", "plan_ids").iter_rows()
+    }
+
+
 def decision(votes: Sequence[str], min_submitted: int) -> tuple[str, str]:
     """What annotators decide together: the verdict, and how it came about.
 

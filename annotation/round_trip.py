@@ -4,8 +4,6 @@ Whoever calls holds the run's lock. Nothing is remembered but in the tables and 
 that was cut off is finished by the next one, whoever makes it.
 """
 
-import json
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +27,6 @@ from annotation.sync.pull import answers_of, last_activity, records_there, when
 from annotation.sync.push import Payload, push_records
 from annotation.versions import new_versions
 from pipeline import runner, store
-from pipeline.people import judgements, submitted
 from pipeline.store import Provenance, Run
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe
@@ -63,7 +60,8 @@ def push(run: Run, recipe: Recipe, progress: Progress = lambda n: None) -> Pushe
     evidence = Evidence(*(run.read(table) for table in (Prompts, Plans, PlanScores, Rollouts, Verdicts)))
     pushed = Pushed(dict(asked.group_by("reason").len().sort("reason").rows()))
     for dataset_id, wanted, rows in parts:
-        said = _said(run, rows) if wanted.fields is ADJUDICATION_FIELDS else None
+        is_told_answers = wanted.fields is ADJUDICATION_FIELDS
+        said = adjudicate.said_of(rows, queue, run.read(Annotations)) if is_told_answers else None
         shown = records(rows, evidence, said)
         suggested = question_ids(connection, dataset_id)[VERDICT] if recipe.annotate.suggestions else None
         payloads = [_payload(one, suggested) for one in shown if isinstance(one, Record)]
@@ -171,16 +169,6 @@ def _payload(record: Record, suggested: str | None) -> Payload:
     if suggested and record.suggested:
         payload["suggestions"] = [{"question_id": suggested, "value": record.suggested, "agent": "plan_scores"}]
     return payload
-
-
-def _said(run: Run, rows: pl.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
-    """What annotators answered about the plan of each of these records: record_id -> annotator -> question -> value."""
-    judging = judgements(run.read(Queue)).filter(pl.col("kind") != ADJUDICATION)
-    answers = submitted(run.read(Annotations)).join(judging.select("record_id", "plan_id"), on="record_id")
-    by_plan: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
-    for row in answers.sort("answered_at").iter_rows(named=True):
-        by_plan[row["plan_id"]][row["annotator"]][row["question"]] = json.loads(row["value"])
-    return {row["record_id"]: by_plan[row["plan_ids"][0]] for row in rows.iter_rows(named=True)}
 
 
 def _nothing_to_ask(run: Run, recipe: Recipe) -> str:

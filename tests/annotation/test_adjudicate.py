@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from annotation.adjudicate import Config, run, to_adjudicate
+from annotation.adjudicate import Config, run, said_of, to_adjudicate
 from pipeline.plans import edit_row
 from schemas.ids import record_id
 from schemas.tables import Adjudicated, Annotations, Plans, Queue, frame_of
@@ -179,6 +179,16 @@ def test_the_adjudicator_is_asked_once() -> None:
     later = said("annotator-2", "discard", NEWER, at=5)
     assert owed(votes("keep", "fix"), later, queue=[ASKED, NEWER])["guideline_version"].to_list() == ["plans-2"]
     assert owed(votes("keep", "fix"), later, queue=[ASKED, NEWER, DISPUTED]).is_empty()
+
+
+def test_the_adjudicator_is_shown_the_answers_that_count_and_no_older_ones() -> None:
+    queue, answers = frames(
+        said("annotator-0", "fix", edited_plan="1. look"), said("annotator-0", "discard", NEWER, at=5),
+        said("annotator-1", "keep", strategy=4), said("annotator-2", strategy=1), said("adjudicator", "fix", DISPUTED),
+        queue=[ASKED, NEWER, DISPUTED],
+    )  # fmt: skip
+    told = said_of(queue.filter(pl.col("kind") == "adjudication"), queue, answers)[DISPUTED["record_id"]]
+    assert told == {"annotator-0": {"verdict": "discard"}, "annotator-1": {"verdict": "keep", "strategy": 4}}
 
 
 verdicts_of_plans = st.lists(
