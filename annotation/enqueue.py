@@ -112,6 +112,14 @@ def askable(plans: pl.DataFrame, choices: pl.DataFrame, plan_scores: pl.DataFram
     return found.with_columns(draw=pl.Series(draws, dtype=pl.String))
 
 
+def not_askable(
+    gold: Iterable[GoldItem], plans: pl.DataFrame, choices: pl.DataFrame, plan_scores: pl.DataFrame
+) -> list[str]:
+    """Ids of the plans with known answers that people cannot be asked about."""
+    known = plans.filter(pl.col("plan_id").is_in([item.plan_id for item in gold]))
+    return known.join(askable(known, choices, plan_scores), on="plan_id", how="anti")["plan_id"].to_list()
+
+
 def _with_loss(plans: pl.DataFrame) -> pl.DataFrame:
     """Adds `loss`: the uplift lost in expectation where an undecided plan is judged by the sign of its uplift.
 

@@ -35,6 +35,8 @@ class Pushed:
     n_there: int = 0
     places: list[Place] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    n_gold_left_out: int = 0
+    """Plans with known answers that people cannot be asked about."""
 
     def add(self, place: Place, sent: Sent, unshowable: Mapping[str, str]) -> None:
         """Count what was sent to one data set, and what could not be shown."""
@@ -47,7 +49,11 @@ class Pushed:
         """What people are told."""
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in self.reasons.items())
         sent = f"pushed: {self.n_new:,} new, {self.n_there:,} there already, {len(self.refused):,} refused"
-        return [f"queue: {reasons}", sent, *(f"{place.workspace}: {place.url}" for place in self.places)]
+        left_out = [
+            f"gold: {self.n_gold_left_out:,} plans cannot be asked about: they were not read, not kept or not measured"
+        ]
+        asked = [f"queue: {reasons}", *(left_out if self.n_gold_left_out else [])]
+        return [*asked, sent, *(f"{place.workspace}: {place.url}" for place in self.places)]
 
     def refusals(self) -> str:
         """What was refused and why, of the first few."""

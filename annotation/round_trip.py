@@ -41,7 +41,7 @@ def push(run: Run, recipe: Recipe, progress: Progress = lambda n: None) -> Pushe
     The queue grows only once the server is known to take it: a refusal leaves the run as it was.
     """
     guidelines = load_guidelines(recipe.annotate.guidelines)
-    queue, made_by = choose(run, recipe, guidelines)
+    queue, made_by, n_gold_left_out = choose(run, recipe, guidelines)
     is_for_adjudicator = pl.col("kind") == ADJUDICATION
     asked = queue.filter((pl.col("guideline_version") == guidelines.version) | is_for_adjudicator)
     if asked.is_empty():
@@ -58,7 +58,7 @@ def push(run: Run, recipe: Recipe, progress: Progress = lambda n: None) -> Pushe
     if queue.height != run.keys(Queue).height:
         store.publish(run, Queue, queue, made_by)
     evidence = Evidence(*(run.read(table) for table in (Prompts, Plans, PlanScores, Rollouts, Verdicts)))
-    pushed = Pushed(dict(asked.group_by("reason").len().sort("reason").rows()))
+    pushed = Pushed(dict(asked.group_by("reason").len().sort("reason").rows()), n_gold_left_out=n_gold_left_out)
     for dataset_id, wanted, rows in parts:
         is_told_answers = wanted.fields is ADJUDICATION_FIELDS
         said = adjudicate.said_of(rows, queue, run.read(Annotations)) if is_told_answers else None
@@ -71,17 +71,20 @@ def push(run: Run, recipe: Recipe, progress: Progress = lambda n: None) -> Pushe
     return pushed
 
 
-def choose(run: Run, recipe: Recipe, guidelines: Guidelines) -> tuple[pl.DataFrame, Provenance]:
-    """The run's queue as the budget allows it now, and what it was made from."""
+def choose(run: Run, recipe: Recipe, guidelines: Guidelines) -> tuple[pl.DataFrame, Provenance, int]:
+    """The run's queue as the budget allows it now, what it was made from, and how many gold plans are not askable."""
     gold_path = recipe.annotate.gold
     known = set(run.keys(Plans)["plan_id"])
     gold = read_gold(Path(recipe.data) / gold_path, known) if gold_path else ()
     config = enqueue.config_of(recipe.annotate, guidelines.version, gold)
+    frames = [run.read(table) for table in enqueue.READS]
     chosen: Callable[..., pl.DataFrame] = enqueue.run
-    queue = chosen(*(run.read(table) for table in enqueue.READS), config)
+    queue = chosen(*frames, config)
+    _, plans, choices, plan_scores, *_ = frames
+    n_gold_left_out = len(enqueue.not_askable(gold, plans, choices, plan_scores))
     inputs = {table_name(table): store.digest(run.manifest(table)) for table in enqueue.READS if table is not Queue}
     source = runner.source_digest(enqueue)
-    return queue, Provenance(enqueue.__name__, config.model_dump(mode="json"), inputs, source)
+    return queue, Provenance(enqueue.__name__, config.model_dump(mode="json"), inputs, source), n_gold_left_out
 
 
 def pull(run: Run, recipe: Recipe) -> Pulled:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from annotation.enqueue import Config, config_of, run
+from annotation.enqueue import Config, config_of, not_askable, run
 from annotation.gold import GoldItem
 from schemas.annotation import Annotate
 from schemas.ids import record_id
@@ -192,6 +192,12 @@ def test_plans_with_known_answers_beyond_their_share_are_not_asked_about() -> No
     gold = tuple(GoldItem(plan_id=hexid(n), verdict="keep") for n in range(5))
     found = asked(tables(*[plan(n) for n in range(5)]), records=5, gold_share=0.2, gold_items=gold)
     assert reasons(found) == {"gold": 1}
+
+
+def test_gold_plans_that_cannot_be_asked_about_are_found() -> None:
+    plans = [plan(1), plan(2, status="malformed"), plan(3, uplift=None), plan(4, decision_of_choice="dropped"), plan(5)]
+    gold = [GoldItem(plan_id=hexid(n), verdict="keep") for n in range(1, 5)]
+    assert sorted(not_askable(gold, *tables(*plans)[:3])) == [hexid(2), hexid(3), hexid(4)]
 
 
 def test_a_plan_is_ranked_with_those_of_its_prompt_that_differ_most() -> None:

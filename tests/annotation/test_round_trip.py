@@ -240,6 +240,16 @@ def test_an_answer_that_is_deleted_is_withdrawn_and_may_come_back(ask: Ask) -> N
     assert asked.said()[id, "verdict"] == (3, "submitted", "keep")
 
 
+def test_gold_plans_that_cannot_be_asked_about_are_told(ask: Ask, tmp_path: Path) -> None:
+    asked = ask(gold="gold.jsonl", gold_share=1)
+    scores = asked.run.read(PlanScores)
+    publish(asked.run, PlanScores, scores.tail(-1), Provenance("test"))
+    scores.select("plan_id", verdict=pl.lit("keep")).write_ndjson(tmp_path / "gold.jsonl")
+    asked = Asked(asked.run, asked.recipe.model_copy(update={"data": str(tmp_path)}), asked.server)
+    (line,) = (line for line in asked.push().lines() if line.startswith("gold: "))
+    assert line == "gold: 1 plans cannot be asked about: they were not read, not kept or not measured"
+
+
 def test_a_record_is_complete_when_as_many_people_answered_as_the_recipe_says(ask: Ask) -> None:
     asked = ask(alone=True, min_submitted=2)
     asked.push()
