@@ -23,7 +23,7 @@ from annotation.shown_text import ShownPlan, typed
 from annotation.sync.address import address
 from annotation.sync.client import Connection
 from annotation.sync.dataset import Wanted, ensure_dataset, find_dataset, question_ids
-from annotation.sync.pull import answers_of, last_activity, records_there, when
+from annotation.sync.pull import answers_of, records_there, state, when
 from annotation.sync.push import Payload, push_records
 from annotation.versions import new_versions
 from pipeline import runner, store
@@ -91,10 +91,12 @@ def pull(run: Run, recipe: Recipe) -> Pulled:
     """Fetch what was answered since the last pull, and queue for the adjudicator what people disagree about."""
     connection = Connection(address(recipe.annotate.accounts))
     places = list(_places(connection, recipe))
-    activity = {place.dataset_id: last_activity(connection, place.dataset_id) for place in places}
+    data_sets = {place.dataset_id: state(connection, place.dataset_id) for place in places}
+    models = connection.account_ids(recipe.annotate.model_accounts)
     pulled = Pulled(places)
-    if activity != ((run.manifest(Annotations) or {}).get("config") or {}).get("last_activity"):
-        _take(run, recipe, connection, activity, pulled)
+    now = {"data_sets": data_sets, "models": sorted(models)}
+    if now != (run.manifest(Annotations) or {}).get("config"):
+        _take(run, connection, now, pulled)
     config = adjudicate.Config(min_submitted=recipe.annotate.min_submitted)
     owed = adjudicate.to_adjudicate(run.read(Queue), run.read(Annotations), config)
     if owed.height:
@@ -103,8 +105,8 @@ def pull(run: Run, recipe: Recipe) -> Pulled:
     return pulled
 
 
-def _take(run: Run, recipe: Recipe, connection: Connection, activity: Mapping[str, str], pulled: Pulled) -> None:
-    """Append the versions of answers that are new. `activity` was read before: what comes in between is taken again."""
+def _take(run: Run, connection: Connection, now: Mapping[str, Any], pulled: Pulled) -> None:
+    """Append the versions of answers that are new. `now` was read before: what comes in between is taken again."""
     queue = {row["record_id"]: row for row in run.read(Queue).iter_rows(named=True)}
     plans = {row["plan_id"]: row for row in run.read(Plans).iter_rows(named=True)}
 
@@ -112,17 +114,15 @@ def _take(run: Run, recipe: Recipe, connection: Connection, activity: Mapping[st
         row = queue[record_id]
         return _read(row, plans[row["plan_ids"][0]], question, value)
 
-    models = connection.account_ids(recipe.annotate.model_accounts)
-    there = [record for id in activity for record in records_there(connection, id, answers=True)]
+    data_sets, models = now["data_sets"], frozenset(now["models"])
+    there = [record for id in data_sets for record in records_there(connection, id, answers=True)]
     known = [record for record in there if record["external_id"] in queue]
     seen = [answer for record in known for answer in answers_of(record, read, models, pulled.unreadable)]
-    gone_at = max(map(when, filter(None, activity.values())), default=None)
-    before = run.read(Annotations)
-    ids = {record["external_id"] for record in known}
-    new = new_versions(before, seen, ids, gone_at) if gone_at else before.clear()
+    since = {record["external_id"]: when(record["inserted_at"]) for record in known}
+    gone_at = max(when(data_set["last_activity_at"]) for data_set in data_sets.values())
+    new = new_versions(run.read(Annotations), seen, since, gone_at)
     if new.height:
-        made_by = Provenance("annotation.round_trip", config={"last_activity": dict(activity)})
-        store.append(run, Annotations, new, made_by)
+        store.append(run, Annotations, new, Provenance("annotation.round_trip", config=now))
     pulled.take(new, n_unknown=len(there) - len(known))
 
 

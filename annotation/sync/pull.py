@@ -17,9 +17,16 @@ ReadValue = Callable[[str, str, Any], Any]
 """(record_id, question, value as the server has it) -> the value as the table has it."""
 
 
-def last_activity(connection: Connection, dataset_id: str) -> str:
-    """When anybody last answered, changed or took back anything, as the server writes it; "" where nobody did."""
-    return str(connection.request("GET", f"/api/v1/datasets/{dataset_id}")["last_activity_at"] or "")
+def state(connection: Connection, dataset_id: str) -> dict[str, Any]:
+    """What is another where an answer was given, changed or taken back, or went with its account.
+
+    The last is no activity to the server; it only leaves fewer responses.
+    """
+    path = f"/api/v1/datasets/{dataset_id}"
+    last_activity_at = connection.request("GET", path)["last_activity_at"]
+    users = connection.request("GET", f"{path}/users/progress")["users"]
+    counts = (n for user in users for status in ("pending", "completed") for n in user[status].values())
+    return {"last_activity_at": last_activity_at, "n_responses": sum(counts)}
 
 
 def records_there(connection: Connection, dataset_id: str, *, answers: bool) -> list[dict[str, Any]]:

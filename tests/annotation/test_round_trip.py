@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,6 +239,50 @@ def test_an_answer_that_is_deleted_is_withdrawn_and_may_come_back(ask: Ask) -> N
     asked.answer("annotator-1", {id: KEEP})
     asked.pull()
     assert asked.said()[id, "verdict"] == (3, "submitted", "keep")
+
+
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["renamed", "deleted"])
+def test_in_another_data_set_nothing_was_taken_back(ask: Ask, is_deleted: bool) -> None:
+    asked = ask(alone=True)
+    asked.push()
+    id = judging(asked, "look at")
+    asked.answer("annotator-1", {id: KEEP})
+    asked.pull()
+    if is_deleted:
+        assert asked.server.call("owner", "DELETE", f"datasets/{asked.data_set()['id']}")[0] == 200
+    moved = asked if is_deleted else asked.with_settings(dataset=f"{asked.name}-2")
+    assert moved.push().n_new == 4
+    assert moved.pull().n_withdrawn == 0
+    moved.answer("annotator-1", {judging(asked, "jump"): KEEP})
+    assert (moved.pull().n_withdrawn, moved.said()[id, "verdict"]) == (0, (1, "submitted", "keep"))
+
+
+def test_an_account_that_is_named_as_a_models_later_was_never_a_person(ask: Ask) -> None:
+    asked = ask()
+    asked.push()
+    asked.answer("annotator-1", {judging(asked, "look at"): KEEP})
+    asked.pull()
+    named = asked.with_settings(model_accounts=["annotator-1"])
+    assert (named.pull().n_changed, named.pull().n_changed) == (3, 0)
+    assert submitted(asked.run.read(Annotations)).is_empty()
+    assert asked.pull().n_changed == 3
+    assert submitted(asked.run.read(Annotations)).height == 3
+
+
+def test_answers_that_go_with_their_account_are_withdrawn(ask: Ask) -> None:
+    asked = ask()
+    asked.push()
+    account = {"username": "guest", "first_name": "guest", "password": "guest-password", "role": "annotator"}
+    guest = asked.server.call("owner", "POST", "users", account)[1]
+    workspace = asked.data_set()["workspace_id"]
+    asked.server.call("owner", "POST", f"workspaces/{workspace}/users", {"user_id": guest["id"]})
+    accounts = {**asked.server.accounts, "guest": guest}
+    Asked(asked.run, asked.recipe, replace(asked.server, accounts=accounts)).answer(
+        "guest", {judging(asked, "look at"): KEEP}
+    )
+    assert asked.pull().n_new == 3
+    assert asked.server.call("owner", "DELETE", f"users/{guest['id']}")[0] == 200
+    assert (asked.pull().n_withdrawn, asked.pull().n_withdrawn) == (3, 0)
 
 
 def test_gold_plans_that_cannot_be_asked_about_are_told(ask: Ask, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Answers that were seen again add nothing; changes and withdrawals are the next version."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from schemas.tables import Annotations, frame_of
 
 RECORD, OTHER = "a" * 32, "b" * 32
 AT, LATER = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC)
+THERE = {RECORD: AT, OTHER: AT}
+"""Since when the records are on the server."""
 NOTHING = frame_of(Annotations, [])
 
 
@@ -20,7 +23,7 @@ def answer(value: str = '"keep"', status: str = "submitted", **more: Any) -> dic
     return row | {"annotator_kind": "person", "guideline_version": "plans-1", "answered_at": AT} | more
 
 
-def pulled(before: pl.DataFrame, *seen: dict[str, Any], there: tuple[str, ...] = (RECORD, OTHER)) -> pl.DataFrame:
+def pulled(before: pl.DataFrame, *seen: dict[str, Any], there: Mapping[str, datetime] = THERE) -> pl.DataFrame:
     return pl.concat([before, new_versions(before, seen, there, LATER)])
 
 
@@ -34,7 +37,7 @@ def test_the_first_answer_is_version_1() -> None:
 
 def test_the_same_answer_again_adds_nothing() -> None:
     once = pulled(NOTHING, answer())
-    assert new_versions(once, [answer(answered_at=LATER)], [RECORD], LATER).is_empty()
+    assert new_versions(once, [answer(answered_at=LATER)], THERE, LATER).is_empty()
 
 
 def test_an_edit_is_the_next_version() -> None:
@@ -61,7 +64,24 @@ def test_an_answer_that_comes_back_is_submitted_again() -> None:
 
 def test_answers_to_records_that_are_not_there_stay() -> None:
     once = pulled(NOTHING, answer())
-    assert pulled(once, there=(OTHER,)).equals(once)
+    assert pulled(once, there={OTHER: AT}).equals(once)
+
+
+def test_an_answer_older_than_its_record_is_not_taken_back() -> None:
+    once = pulled(NOTHING, answer())
+    assert pulled(once, there={RECORD: LATER}).equals(once)
+
+
+def test_the_same_answer_to_a_newer_record_is_the_next_version_and_can_be_taken_back() -> None:
+    newer = {"there": {RECORD: LATER}}
+    anew = pulled(pulled(NOTHING, answer()), answer(answered_at=LATER), **newer)
+    assert pulled(anew, answer(answered_at=LATER), **newer).equals(anew)
+    assert [row[2] for row in versions(pulled(anew, **newer))] == ["submitted", "submitted", "withdrawn"]
+
+
+def test_another_kind_of_annotator_is_the_next_version() -> None:
+    twice = pulled(pulled(NOTHING, answer()), answer(annotator_kind="model"))
+    assert twice.sort("version")["annotator_kind"].to_list() == ["person", "model"]
 
 
 def test_annotators_and_questions_have_versions_of_their_own() -> None:
