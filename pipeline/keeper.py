@@ -37,13 +37,15 @@ def keep(command: Sequence[str], grace_s: float) -> None:
     except OSError as error:
         _say(f"{command[0]}: {error.strerror}")
         return
-    while child.poll() is None and not asked and os.getppid() == parent and not _is_closed():
-        pass
-    if child.poll() is None:
-        child.terminate()
-        _wait(child, grace_s)
-    _say(_ending(child.poll()))
-    os.killpg(0, signal.SIGKILL)
+    try:
+        while child.poll() is None and not asked and os.getppid() == parent and not _is_closed():
+            pass
+        if child.poll() is None:
+            child.terminate()
+            _wait(child, grace_s)
+        _say(_ending(child.poll()))  # fails where the disk is full
+    finally:
+        os.killpg(0, signal.SIGKILL)
 
 
 def _is_closed() -> bool:

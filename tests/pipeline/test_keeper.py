@@ -100,6 +100,23 @@ def test_the_end_of_the_keeper_by_kill_9_is_the_end_of_the_server(stubborn: tupl
     assert all_end(pids[:1])
 
 
+def test_a_keeper_whose_last_line_cannot_be_written_ends_the_children_all_the_same() -> None:
+    """On a full disk it once raised before it had ended its group."""
+    on_stderr = f"import sys; sys.stdout = sys.stderr{STUBBORN}"
+    command = [sys.executable, keeper.__file__, "0.3", sys.executable, "-c", on_stderr, "600"]
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with open("/dev/full", "w") as full:
+        kept = subprocess.Popen(command, text=True, start_new_session=True, stdout=full, **pipes)
+    assert kept.stderr is not None
+    pids = [int(pid) for pid in kept.stderr.readline().split()]
+    try:
+        kept.communicate(timeout=10)
+        assert all_end(pids)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(kept.pid, signal.SIGKILL)
+
+
 def test_a_server_that_ends_when_asked_is_given_the_time_for_it() -> None:
     kept, pids = start(POLITE, grace_s=30)
     said, _ = kept.communicate(timeout=30)
