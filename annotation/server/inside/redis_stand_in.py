@@ -2,15 +2,14 @@
 
     python -m inside.redis_stand_in SOCKET
 
-Argilla's queue holds pickled jobs, so whoever may write to it runs code as its worker: hence a file and no port.
+Argilla's queue holds pickled jobs, so whoever may write to it runs code as its worker: hence a file and no port. Its
+folder stays when this ends, however it ends: nobody else can make one in its place, and it is started again there.
 """
 
 import itertools
 import os
-import signal
 import socket
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +56,6 @@ class StandIn(TcpFakeServer):
 
 
 def main(path: str) -> None:
-    def end(*_: Any) -> None:
-        with suppress(OSError):
-            Path(path).unlink()
-            Path(path).parent.rmdir()  # made for the socket by whoever asked for it, who may be gone
-        os._exit(0)
-
-    signal.signal(signal.SIGTERM, end)
     Path(path).unlink(missing_ok=True)
     os.umask(0o077)
     StandIn(path).serve_forever()
