@@ -4,10 +4,12 @@ import base64
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import urllib.error
 import urllib.request
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from schemas.errors import BackendError, RecipeError
@@ -55,15 +57,14 @@ def _command(*words: str) -> bytes:
 def search_engine(url: str) -> str:
     """Which engine answers at a URL: elasticsearch or opensearch. BackendError where none does."""
     parts = _parts(url, "--search", ("http", "https"), "http://HOST:9200")
-    request = urllib.request.Request(parts._replace(netloc=_place(parts)).geturl())
+    request = urllib.request.Request(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
     if parts.username:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         request.add_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=_trusted(parts)) as response:
-            version = json.load(response)["version"]
-            return "opensearch" if version.get("distribution") == "opensearch" else "elasticsearch"
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+            return _engine(json.load(response))
+    except (OSError, http.client.HTTPException, ValueError) as error:
         got = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", error)
         raise BackendError(
             f"--search {without_secret(url)}: no Elasticsearch or OpenSearch answers there ({got}); start it, mend the "
@@ -72,19 +73,24 @@ def search_engine(url: str) -> str:
         ) from None
 
 
+def _engine(page: Any) -> str:
+    """Which engine has this front page; ValueError where it is of something else."""
+    match page:
+        case {"version": {"distribution": "opensearch"}}:
+            return "opensearch"
+        case {"version": {"number": _}}:
+            return "elasticsearch"
+    raise ValueError("another service does")
+
+
 def without_secret(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=_place(parts)).geturl()
-
-
-def _place(parts: SplitResult) -> str:
-    return parts.netloc.rpartition("@")[2]
+    """The URL as it may be shown, also where it is none: without anything between its scheme and its last @."""
+    return re.sub(r"(?s)^(\w+://)?.*@", r"\1", url)
 
 
 def _parts(url: str, option: str, schemes: tuple[str, ...], example: str) -> SplitResult:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         is_whole = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         is_whole = False

@@ -7,6 +7,7 @@ import socketserver
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -23,14 +24,14 @@ def closed_port() -> Iterator[int]:
         yield one.getsockname()[1]
 
 
-@pytest.fixture
-def engine_url() -> Iterator[str]:
-    """An OpenSearch as far as its front page, for the user `me` with the password `p@ss`."""
+@contextmanager
+def serving(front_page: object) -> Iterator[str]:
+    """What answers with a page, for the user `me` with the password `p@ss`."""
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             is_known = self.headers.get("Authorization") == "Basic bWU6cEBzcw=="
-            content = json.dumps({"version": {"number": "2.19.0", "distribution": "opensearch"}}).encode()
+            content = json.dumps(front_page).encode()
             self.send_response(200 if is_known else 401)
             self.end_headers()
             self.wfile.write(content)
@@ -44,8 +45,23 @@ def engine_url() -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.fixture
+def engine_url() -> Iterator[str]:
+    """An OpenSearch as far as its front page."""
+    with serving({"version": {"number": "2.19.0", "distribution": "opensearch"}}) as url:
+        yield url
+
+
 def test_the_engine_is_known_by_what_it_says(engine_url: str) -> None:
     assert search_engine(f"http://me:p%40ss@{engine_url}") == "opensearch"
+    with serving({"version": {"number": "8.17.0", "build_flavor": "default"}}) as url:
+        assert search_engine(f"http://me:p%40ss@{url}") == "elasticsearch"
+
+
+@pytest.mark.parametrize("page", [{"version": "1.2"}, {"version": {}}, {"name": "me"}, ["version"], "version", 7, None])
+def test_another_service_is_an_error(page: object) -> None:
+    with serving(page) as url, pytest.raises(BackendError, match=r"answers there \(another service does\)"):
+        search_engine(f"http://me:p%40ss@{url}")
 
 
 def test_a_wrong_password_of_the_engine_is_an_error_that_does_not_show_it(engine_url: str) -> None:
@@ -103,11 +119,29 @@ def test_a_real_redis_answers(tmp_path: Path, closed_port: int) -> None:
         process.communicate()
 
 
-@pytest.mark.parametrize("url", ["localhost:6379", "http://localhost", "redis://", "redis://localhost:port"])
+@pytest.mark.parametrize(
+    "url", ["localhost:6379", "http://localhost", "redis://", "redis://localhost:port", "redis://:secret@[::1"]
+)
 def test_what_is_no_address_of_a_redis_is_refused(url: str) -> None:
-    with pytest.raises(RecipeError, match="wanted one like redis://HOST:6379/0"):
+    with pytest.raises(RecipeError, match="wanted one like redis://HOST:6379/0") as error:
         require_redis(url)
+    assert "secret" not in str(error.value)
 
 
-def test_a_url_is_shown_without_its_secret() -> None:
-    assert without_secret("redis://:secret@localhost:1/0") == "redis://localhost:1/0"
+def test_a_search_engine_in_a_bracket_that_is_left_open_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"--search http://\[::1: .*wanted one like http://HOST:9200"):
+        search_engine("http://me:secret@[::1")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:secret@localhost:1/0", "redis://localhost:1/0"),
+        ("https://me:se/cr@t@host:9200/path", "https://host:9200/path"),
+        ("me:secret@host:9200", "host:9200"),
+        ("http://me:secret@[::1", "http://[::1"),
+        ("http://host:9200", "http://host:9200"),
+    ],
+)
+def test_a_url_is_shown_without_its_secret(url: str, shown: str) -> None:
+    assert without_secret(url) == shown
