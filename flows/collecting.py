@@ -7,8 +7,10 @@ one that is answered. Of several who resume it at once, Prefect's server lets on
 
 from collections.abc import Sequence
 
+from httpx import HTTPError
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import PrefectException
 from pydantic import Field
 
 from annotation.round_trip import pull, push
@@ -24,6 +26,9 @@ RUN_FOLDERS: list[str] = Field(
     [], title="Run folders", description="Paths or fsspec URLs; none: those whose annotation is waited for."
 )
 
+FAILURES = (CurationError, OSError, HTTPError, PrefectException)
+"""What keeps a run folder from being collected, and no other: its recipe, its store, the servers."""
+
 
 @flow(name="collect-annotations", persist_result=False)
 def collect_annotations(
@@ -33,15 +38,15 @@ def collect_annotations(
     waiting: dict[str, list[FlowRun]] = {}
     for one in suspended_runs(ANNOTATE):
         waiting.setdefault(str(one.parameters.get("run_url")), []).append(one)
-    failed = {}
+    failed: dict[str, Exception] = {}
     for run_url in run_urls or sorted(waiting):
         try:
             _collect(open_run(run_url), waiting.get(run_url, []))
-        except CurationError as error:
-            get_run_logger().error("%s: %s", run_url, error)
+        except FAILURES as error:
             failed[run_url] = error
     if failed:
-        raise BackendError("; ".join(f"{run_url}: {error}" for run_url, error in failed.items()))
+        told = "; ".join(f"{run_url}: {str(error) or repr(error)}" for run_url, error in failed.items())
+        raise BackendError(told) from ExceptionGroup("run folders that were not collected", [*failed.values()])
 
 
 def _collect(run: Run, waiting: Sequence[FlowRun]) -> None:
@@ -56,7 +61,9 @@ def _collect(run: Run, waiting: Sequence[FlowRun]) -> None:
             get_run_logger().info("%s: %s", run.url, line)
         stands = standing(mine, recipe.annotate)
         if stands.n_for_adjudicator:  # also those that an earlier poll queued, before it was killed
-            push(mine, recipe)
+            pushed = push(mine, recipe)
+            if pushed.refused:
+                get_run_logger().warning("%s: %s", run.url, pushed.refusals())
         for one in waiting:
             get_run_logger().info("%s: flow run %r: %s", run.url, one.name, _resumed(one, recipe, stands))
 

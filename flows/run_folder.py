@@ -2,23 +2,34 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from pydantic import ValidationError
+
 from flows.reports import recipe_of
+from pipeline.bound import RECIPE_FILE
 from pipeline.lease import describe_holder
 from pipeline.lock import holder, is_stale, locked
 from pipeline.store import Run
 from schemas.errors import StoreError
 from schemas.recipe import Recipe
+from schemas.recipe_file import Origin, overridden
 
 PATIENCE_S = 600.0
 POLL_S = 2.0
 
 
-def stored(run: Run) -> Recipe:
-    """The recipe of a run as the last command left it; StoreError where there is no run."""
-    return Recipe.model_validate(recipe_of(run)["recipe"])
+def stored(run: Run, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe of a run as the last command left it, with `a.b=value` overrides; StoreError where there is no run.
+
+    RecipeError where a setting is wrong: one that is overridden, or one that another version of Coldstart wrote.
+    """
+    document = overridden(recipe_of(run)["recipe"], overrides)
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        raise Origin(run.location(RECIPE_FILE), overrides=tuple(overrides)).error(error, Recipe) from None
 
 
 @contextmanager

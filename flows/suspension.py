@@ -15,7 +15,7 @@ from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFi
 from prefect.client.schemas.filters import FlowRunFilterStateName as StateName
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.types._datetime import now
@@ -94,12 +94,15 @@ def suspended_runs(flow_name: str) -> list[FlowRun]:
 
 
 def expected(flow_run_id: UUID, *, defaults: GoOn, unsaid_after_s: float = UNSAID_AFTER_S) -> GoOn | None:
-    """What a suspended flow run has filled into its form; None where it waits no more, or has no form yet.
+    """What a suspended flow run has filled into its form; None where it waits no more, is gone, or has no form yet.
 
     One that was killed before it had a form gets one with `defaults`: without it, nobody could resume it.
     """
     with get_client(sync_client=True) as client:
-        state = client.read_flow_run(flow_run_id).state
+        try:
+            state = client.read_flow_run(flow_run_id).state
+        except ObjectNotFound:  # it was deleted since it was listed
+            return None
         if state is None or state.name != SUSPENDED:
             return None
         key = (state.state_details.run_input_keyset or {}).get("schema", "")
