@@ -53,13 +53,18 @@ class Overrides(Settings):
 
 
 OVERRIDES = Field(
-    Overrides(), title="Other settings", description="What is left empty is as in the run folder's recipe."
+    Overrides(),
+    description="What is left empty is as in the run folder's recipe.",
+    json_schema_extra={"title": "Other settings"},
 )
 
 
 @flow(name=NAME, persist_result=False)
 def annotate(
-    run_url: str = Field(title="Run folder", description="A path or fsspec URL of a run that has plans with results."),
+    run_url: str = Field(
+        description="A path or fsspec URL of a run that has plans with results.",
+        json_schema_extra={"title": "Run folder"},
+    ),
     settings: Overrides = OVERRIDES,
 ) -> State[Any]:
     """Ask people about the plans of a run, wait for them, and say when they are done."""
@@ -117,8 +122,8 @@ def _show_waiting(recipe: Recipe, run: Run, pushed: Pushed, answer: GoOn, lack: 
     lines += [f"Not done yet: {escaped(lack)}.", ""] if lack else []
     lines += ["| why people are asked | records |", "| --- | --- |"]
     lines += [f"| {escaped(reason)} | {n:,} |" for reason, n in pushed.reasons.items()]
-    lines += ["", f"{pushed.n_new:,} were sent now, {pushed.n_there:,} had been.", ""]
-    lines += [f"- [{escaped(p.workspace)}]({quote(p.url, safe=':/?#=&%')})" for p in pushed.places]
+    lines += ["", f"{pushed.n_new:,} were sent now, {pushed.n_there:,} were there already.", ""]
+    lines += [f"- workspace [{escaped(p.workspace)}]({quote(p.url, safe=':/?#=&%')})" for p in pushed.places]
     if pushed.refused:
         get_run_logger().warning("%s", pushed.refusals())
         lines += ["", escaped(pushed.refusals())]

@@ -23,7 +23,9 @@ from schemas.errors import BackendError, CurationError
 from schemas.recipe import Recipe
 
 RUN_FOLDERS: list[str] = Field(
-    [], title="Run folders", description="Paths or fsspec URLs; none: those whose annotation is waited for."
+    [],
+    description="Paths or fsspec URLs; none: those whose annotation is waited for.",
+    json_schema_extra={"title": "Run folders"},
 )
 
 FAILURES = (CurationError, OSError, HTTPError, PrefectException)

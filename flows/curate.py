@@ -89,8 +89,16 @@ def piece(work: Callable[[Progress], Any], advance: Progress) -> None:
 )
 def curate(
     recipe: Recipe,
-    run_url: str = Field("", title="Run folder", description="A path or fsspec URL; empty: data/runs/NAME."),
-    limit: int = Field(0, ge=0, title="Limit", description="Sample only this many prompts; 0: all."),
+    run_url: str = Field(
+        "",
+        description="A path or fsspec URL; empty: data/runs/NAME.",
+        json_schema_extra={"title": "Run folder"},
+    ),
+    limit: int = Field(
+        0,
+        description="Sample only this many prompts; 0: all.",
+        json_schema_extra={"title": "Limit", "minimum": 0},  # Prefect passes over a field's own title and bounds
+    ),
 ) -> None:
     """Collect, screen, sample, verify, rate, plan, choose, assemble and export, on one run folder."""
     resolved = resolve(recipe)

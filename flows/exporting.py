@@ -15,7 +15,11 @@ from pipeline.store import open_run
     task_runner=ThreadPoolTaskRunner(max_workers=SHARDS_AT_ONCE),  # type: ignore[arg-type]
     persist_result=False,
 )
-def export(run_url: str = Field(title="Run folder", description="A path or fsspec URL of an annotated run.")) -> None:
+def export(
+    run_url: str = Field(
+        description="A path or fsspec URL of an annotated run.", json_schema_extra={"title": "Run folder"}
+    ),
+) -> None:
     """Go on with a run by its own recipe: edited plans are tried, what people ruled out goes, the rest is exported.
 
     The steps are those of `coldstart run`, and find done what is done: only what annotation changed is work.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.annotation.conftest import (  # noqa: F401  # fixtures
     AnnotationServer,
@@ -18,7 +18,7 @@ from tests.annotation.conftest import (  # noqa: F401  # fixtures
 )
 from tests.annotation.small_run import Asked, asking, small_run
 from tests.browser.annotation_page import AnnotationPage
-from tests.browser.watched_page import opened
+from tests.browser.watched_page import TIMEOUT_MS, opened
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -34,6 +34,7 @@ def chromium() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, (os.environ.get("COLDSTART_CHROMIUM", ""), *NAMES))), None)
     if path is None:
         pytest.skip("no Chromium is here: install the system's package, or name one in COLDSTART_CHROMIUM")
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

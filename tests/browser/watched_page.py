@@ -25,12 +25,18 @@ class Watched:
 class WatchedPage:
     """A page of the web UI at `url`."""
 
+    asks_in_vain: tuple[str, ...] = ()
+    """Addresses elsewhere that the page is known to ask; it gets nothing from them, and does without."""
+
+    may_stumble = False
+    """Whether errors of its scripts are passed over."""
+
     def __init__(self, page: Page, url: str, watched: Watched) -> None:
         self.page, self.url, self.watched = page, url, watched
 
     def shows(self, text: str) -> None:
         """Wait until the page says something."""
-        expect(self.page.get_by_text(text).first).to_be_visible(timeout=TIMEOUT_MS)
+        expect(self.page.get_by_text(text).first).to_be_visible()
 
     def picture(self, name: str) -> None:
         """Keep the page as a picture, where a folder for them is named."""
@@ -50,11 +56,12 @@ def opened(browser: Browser, kind: type[Kind], url: str, *others: str) -> Iterat
         viewport={"width": 1440, "height": 1000}, permissions=["clipboard-read", "clipboard-write"]
     )
     context.set_default_timeout(TIMEOUT_MS)
-    known = (url, *others, "data:", "blob:")
-    context.route(lambda asked: not asked.startswith(known), _refuse_for(watched))
+    ours = (url, *others, "data:", "blob:")
+    context.route(lambda asked: not asked.startswith(ours), _refuse_for(watched, kind.asks_in_vain))
     page = context.new_page()
     page.on("dialog", lambda dialog: (watched.dialogs.append(dialog.message), dialog.dismiss()))
-    page.on("pageerror", lambda error: watched.errors.append(str(error)))
+    if not kind.may_stumble:
+        page.on("pageerror", lambda error: watched.errors.append(str(error)))
     seen = kind(page, url, watched)
     yield seen
     seen.picture("last")
@@ -62,11 +69,12 @@ def opened(browser: Browser, kind: type[Kind], url: str, *others: str) -> Iterat
     context.close()
 
 
-def _refuse_for(watched: Watched) -> Callable[[Route], None]:
-    """Note what a page asks of other hosts, and let none of it through."""
+def _refuse_for(watched: Watched, known: tuple[str, ...]) -> Callable[[Route], None]:
+    """Note what a page asks of other hosts but for what is known, and let none of it through."""
 
     def refuse(route: Route) -> None:
-        watched.asked_of_others.append(route.request.url)
+        if not route.request.url.startswith(known):
+            watched.asked_of_others.append(route.request.url)
         route.abort()
 
     return refuse
