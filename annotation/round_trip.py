@@ -176,7 +176,10 @@ def _payload(record: Record, suggested: str | None) -> Payload:
 
 def _nothing_to_ask(run: Run, recipe: Recipe) -> str:
     if recipe.annotate.records == 0:
-        return "annotate.records is 0, so that nobody is asked; set it in the recipe, or --set annotate.records=200"
+        return (
+            "annotate.records is 0, so that nobody is asked; set it in the recipe, by --set annotate.records=200, or "
+            "in the flow's form"
+        )
     n_scored = run.keys(PlanScores).height
     return (
         f"{run.url}: no plan can be asked about: {n_scored} of its plans were measured; let `coldstart run` finish "

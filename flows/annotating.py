@@ -84,6 +84,7 @@ def annotate(
         pushed = push(mine, recipe)
     answer = answer or GoOn(minimum_agreement=recipe.annotate.min_agreement, below=WAIT)
     _show_waiting(recipe, run, pushed, answer, lack)
+    get_run_logger().info("%d records wait for people%s", pushed.n_new + pushed.n_there, f": {lack}" if lack else "")
     ask(n_asked, answer, _what_is_asked(recipe, lack))
     raise BackendError("Prefect did not suspend this flow run; retry it: nothing is lost or sent twice")
 

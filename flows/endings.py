@@ -22,6 +22,9 @@ def end_with(command: Callable[[], Any]) -> NoReturn:
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("coldstart: stopped; a run keeps what was finished, and the same command goes on", err=True)
         sys.exit(STOPPED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         context = error.ctx if isinstance(error, click.UsageError) else None
         see = f"; see `{context.command_path} -h`" if context else ""

@@ -69,7 +69,7 @@ def pull(run_url: str, overrides: tuple[str, ...]) -> None:
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line, for machines.")
 def status(run_url: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """What was asked and decided, how far people agree, and how well each does.
+    """What was asked and decided, and how far people agree.
 
     As of the last `annotate pull`; the server is not asked.
     """

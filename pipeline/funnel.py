@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from pipeline.people import RULED_OUT, usable
 from pipeline.verify import latest
 from schemas.ids import NONE
 
@@ -83,10 +84,18 @@ def _tried_plans(tables: Tables) -> list[Step]:
         _passed("distinct", "plans", chosen, kept, "reason"),
         ("tried", "plans", scores.height, f"in {trials} more rollouts{waiting}"),
         _passed("help", "plans", scores, pl.col("decision") == "helps", "decision"),
-        ("helped by a plan", "prompts", helps["prompt_id"].n_unique(), ""),
+        *_unruled(helps, tables["adjudicated"]),
+        ("helped by a plan", "prompts", usable(helps, tables["adjudicated"])["prompt_id"].n_unique(), ""),
         ("correct with the best plan", "traces", traces.height, ""),
         _passed("chosen", "traces", traces, kept, "reason"),
     ]
+
+
+def _unruled(helps: pl.DataFrame, adjudicated: pl.DataFrame) -> list[Step]:
+    """Where people were asked: the plans that they leave, and what they said of the others."""
+    said = helps.join(adjudicated.select("plan_id", "verdict"), on="plan_id", how="left")
+    stays = ~pl.col("verdict").cast(pl.String).is_in(RULED_OUT).fill_null(value=False)
+    return [_passed("not ruled out by people", "plans", said, stays, "verdict")] if adjudicated.height else []
 
 
 def _passed(step: str, entity: str, rows: pl.DataFrame, passes: pl.Expr, reason: str, more: str = "") -> Step:

@@ -30,8 +30,8 @@ def address(accounts: str) -> Address:
     if local is None:
         missing = " and ".join(name for name, value in ((URL, url), (KEY, key)) if not value)
         raise RecipeError(
-            f"annotation server: {missing} is not set and there is no {accounts}: start a server with "
-            "`coldstart annotate serve`, or set the address and the key of yours"
+            f"annotation server: no {missing} in the environment, and no {accounts} here: start a server with "
+            "`coldstart annotate serve`, go to the folder where you did, or set the address and the key of yours"
         )
     if url and url != local.url:
         raise RecipeError(

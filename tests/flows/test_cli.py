@@ -216,6 +216,13 @@ def test_without_a_verb_there_is_help_that_fits_80_columns(coldstart: Call) -> N
     assert "..." not in done.stdout.split("Commands:")[1]
 
 
+def test_a_group_without_a_verb_shows_its_help_as_it_is(coldstart: Call) -> None:
+    done = coldstart("annotate")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage: ")
+    assert "; see `" not in done.stderr
+
+
 def test_a_missing_option_says_where_help_is(coldstart: Call) -> None:
     refused(coldstart("funnel"), "Missing option '--run'; see `coldstart funnel -h`")
 

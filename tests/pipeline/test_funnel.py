@@ -3,6 +3,7 @@
 from typing import Any
 
 import polars as pl
+import pytest
 
 from pipeline.funnel import funnel
 from schemas.tables import TABLES, Bands, frame_of, table_name
@@ -99,6 +100,16 @@ def test_the_funnel_follows_plans_from_the_request_to_the_example() -> None:
         ("chosen", "traces", 1, ""),
         ("assembled", "examples", 1, "train 1"),
     ]
+
+
+@pytest.mark.parametrize(("verdict", "n", "detail"), [("discard", 0, "left out: discard 1"), ("keep", 1, "")])
+def test_what_people_said_of_plans_that_help_is_a_step(verdict: str, n: int, detail: str) -> None:
+    tables = tried()
+    said = [(id_of(2), verdict), (id_of(77), "fix")]
+    tables["adjudicated"] = pl.DataFrame(said, schema=["plan_id", "verdict"], orient="row")
+    steps = {(step, entity): (n, detail) for step, entity, n, detail in funnel(tables).rows()}
+    assert steps["not ruled out by people", "plans"] == (n, detail)
+    assert steps["helped by a plan", "prompts"] == (n, "")
 
 
 def test_plans_that_wait_for_their_trials_are_counted() -> None:
