@@ -67,6 +67,24 @@ def work_until_over(env: dict[str, str], flow_run_id: str) -> None:
             time.sleep(0.5)
 
 
-def state_of(env: dict[str, str], flow_run_id: str) -> str:
+def start(env: dict[str, str], name: str, parameters: dict[str, Any]) -> str:
+    """Ask for a run of a deployment; its id."""
+    path = f"/deployments/{deployment(env, name)['id']}/create_flow_run"
+    return str(api(env, path, {"parameters": parameters})["id"])
+
+
+def flow_run(env: dict[str, str], flow_run_id: str) -> dict[str, Any]:
     (found,) = api(env, "/flow_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
-    return str(found["state"]["type"])
+    return dict(found)
+
+
+def state_of(env: dict[str, str], flow_run_id: str) -> str:
+    return str(flow_run(env, flow_run_id)["state"]["type"])
+
+
+def await_state(env: dict[str, str], flow_run_id: str, name: str) -> dict[str, Any]:
+    """The flow run once its state has this name; a failure where it ends otherwise."""
+    while (found := flow_run(env, flow_run_id))["state"]["name"] != name:
+        assert found["state"]["type"] not in OVER, call(env, "flow-run", "logs", flow_run_id)
+        time.sleep(0.3)
+    return found

@@ -7,11 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tests.annotation.conftest import AnnotationServer
 from tests.flows.prefect_server import ROOT
@@ -41,13 +39,6 @@ class Serving:
         users = json.loads((self.data / "accounts.json").read_text())["users"]
         accounts = {user["username"]: user for user in users}
         return AnnotationServer(self.said["annotation server"], self.data, accounts, self.process)
-
-    def ask(self, path: str) -> Any:
-        request = urllib.request.Request(
-            f"{self.said['Prefect']}/api{path}", b"{}", {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return json.load(response)
 
     def processes(self) -> dict[int, list[bytes]]:
         """Its processes with their commands, but for the one that was started."""

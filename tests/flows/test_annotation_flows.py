@@ -26,7 +26,7 @@ from pipeline.store import Run, open_run
 from schemas.tables import Adjudicated, Annotations, Examples, Queue
 from tests.annotation.conftest import annotation_server, server_environment, start_server  # noqa: F401  fixtures
 from tests.flows.conftest import DEMO, DEMO_SETTINGS
-from tests.flows.prefect_server import OVER, ROOT, api, call, deployment, state_of, worker
+from tests.flows.prefect_server import OVER, ROOT, api, await_state, call, deployment, flow_run, start, state_of, worker
 
 if TYPE_CHECKING:
     from tests.annotation.conftest import AnnotationServer
@@ -64,16 +64,9 @@ class Story:
     id: str = ""
     seen: dict[str, Any] = field(default_factory=dict)
 
-    def flow_run(self) -> dict[str, Any]:
-        (found,) = api(self.env, "/flow_runs/filter", {"flow_runs": {"id": {"any_": [self.id]}}})
-        return dict(found)
-
-    def await_state(self, *names: str) -> dict[str, Any]:
-        """The flow run once it has one of these states; a failure where it ends otherwise."""
-        while (found := self.flow_run())["state"]["name"] not in names:
-            assert found["state"]["type"] not in OVER, call(self.env, "flow-run", "logs", self.id)
-            time.sleep(0.3)
-        return found
+    def await_state(self, name: str) -> dict[str, Any]:
+        """The flow run once it has this state."""
+        return await_state(self.env, self.id, name)
 
     def resume(self, **answer: Any) -> dict[str, Any]:
         """Answer the form as the UI does."""
@@ -143,8 +136,7 @@ def story(
 def pushed_by_a_killed_worker(story: Story) -> None:
     changed = {"records": N_ASKED, "min_agreement": 0.25, "dataset": "story"}
     parameters = {"run_url": story.run.url, "settings": changed}
-    path = f"/deployments/{deployment(story.env, 'people')['id']}/create_flow_run"
-    story.id = api(story.env, path, {"parameters": parameters})["id"]
+    story.id = start(story.env, "people", parameters)
     with worker(story.env) as started, killed_at_work(story):
         while holder(story.run) is None:
             assert started.poll() is None, "the worker ended before the flow run had begun"
@@ -167,7 +159,7 @@ def suspended(story: Story) -> None:
 
 
 def resumed_by_a_person(story: Story) -> None:
-    before = story.flow_run()["state"]["id"]
+    before = flow_run(story.env, story.id)["state"]["id"]
     assert story.resume(minimum_agreement=0.3, below="wait")["status"] == "ACCEPT"
     while story.await_state("Suspended")["state"]["id"] == before:
         time.sleep(0.3)
@@ -293,7 +285,6 @@ def test_the_command_line_finds_nothing_left_to_do(story: Story, coldstart: Call
 
 @pytest.mark.server
 def test_a_setting_out_of_bounds_is_refused_before_the_flow_starts(deployed: dict[str, str]) -> None:
-    path = f"/deployments/{deployment(deployed, 'people')['id']}/create_flow_run"
     with pytest.raises(OSError, match="HTTP Error 4") as refused:
-        api(deployed, path, {"parameters": {"run_url": "run", "settings": {"min_agreement": 2.0}}})
+        start(deployed, "people", {"run_url": "run", "settings": {"min_agreement": 2.0}})
     assert "settings.min_agreement" in refused.value.__notes__[0]

@@ -21,7 +21,7 @@ from pipeline.store import Run, open_run
 from schemas.tables import Adjudicated, Annotations, Examples, Queue
 from tests.annotation.conftest import server_environment  # noqa: F401  a fixture
 from tests.flows.conftest import DEMO, DEMO_SETTINGS
-from tests.flows.prefect_server import OVER, api, call, deployment
+from tests.flows.prefect_server import api, await_state, call, deployment, start, state_of
 from tests.flows.serving import Serving, serving
 
 N_ASKED = 40
@@ -50,7 +50,7 @@ class Plant:
             poll = deployment(self.now.env, "poll")["id"]
             call(self.now.env, "api", "PATCH", f"/deployments/{poll}", "--data", '{"paused": true}')
             for id in lost:
-                assert self.state(id)["type"] == "CRASHED"
+                assert state_of(self.now.env, id) == "CRASHED"
                 call(self.now.env, "flow-run", "retry", id)
             yield
 
@@ -60,17 +60,10 @@ class Plant:
         self.now.cut()
 
     def start(self, name: str, **parameters: Any) -> str:
-        path = f"/deployments/{deployment(self.now.env, name)['id']}/create_flow_run"
-        return str(api(self.now.env, path, {"parameters": parameters})["id"])
-
-    def state(self, id: str) -> dict[str, Any]:
-        (found,) = api(self.now.env, "/flow_runs/filter", {"flow_runs": {"id": {"any_": [id]}}})
-        return dict(found["state"])
+        return start(self.now.env, name, parameters)
 
     def await_state(self, id: str, name: str) -> None:
-        while (state := self.state(id))["name"] != name:
-            assert state["type"] not in OVER, call(self.now.env, "flow-run", "logs", id)
-            time.sleep(0.3)
+        await_state(self.now.env, id, name)
 
     def flow_runs(self, name: str) -> list[dict[str, Any]]:
         return list(api(self.now.env, "/flow_runs/filter", {"deployments": {"name": {"any_": [name]}}}))
@@ -136,7 +129,7 @@ def test_power_cuts_in_push_annotation_pull_and_export_lose_and_double_nothing(
 
     with plant.on():
         _require_worker_is_started_again(plant.now)
-        assert plant.state(polling)["type"] == "CRASHED"
+        assert state_of(plant.now.env, polling) == "CRASHED"
         plant.await_state(plant.start("poll"), "Completed")
         disputed = run.read(Queue).filter(kind="adjudication")["record_id"].item()
         (record,) = (one for one in plant.records() if one["external_id"] == disputed)
@@ -150,7 +143,7 @@ def test_power_cuts_in_push_annotation_pull_and_export_lose_and_double_nothing(
     with plant.on(exports[0]["id"]):
         plant.await_state(exports[0]["id"], "Completed")
         assert len(plant.flow_runs("annotated")) == len(plant.flow_runs("people")) == 1
-        (automation,) = plant.now.ask("/automations/filter")
+        (automation,) = api(plant.now.env, "/automations/filter", {})
         assert (automation["name"], automation["enabled"]) == ("export what is annotated", True)
         records = plant.records()
         assert plant.now.end(signal.SIGTERM) == 0
